@@ -1,0 +1,1 @@
+"""Snapshots to Prometheus families: the only place that knows metric names."""

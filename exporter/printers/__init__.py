@@ -1,0 +1,1 @@
+"""Printers: poll (what to ask), decode (pure), model (frozen), status (pure)."""

@@ -1,0 +1,1 @@
+"""Printers that answer SNMP on loopback: demo, tests and benchmarks use them."""

@@ -1,0 +1,1 @@
+"""HTTP: routes, content negotiation, the landing page."""

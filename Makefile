@@ -1,0 +1,78 @@
+# make demo   a simulated office, served at once           make test   the whole suite
+# make lint   ruff and mypy                                make lock   pin what CI installs
+# make bench  the fleet benchmark                          make golden rewrite the golden /metrics
+
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3,$(if $(shell command -v $(name)),$(name))))
+VENV := .venv
+BIN := $(VENV)/bin
+# Debian's packages that the tests use as real peers.
+SERVERS := prometheus snmp snmpd
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format lock bench golden schema servers clean
+
+help:
+	@sed -n 's/^# //p' Makefile | head -n 3
+
+demo: $(VENV)/.runtime
+	@$(BIN)/printcam-exporter demo
+
+test: $(VENV)/.dev servers
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/fleet.py
+
+golden: $(VENV)/.dev
+	$(BIN)/pytest tests/test_golden.py --update-golden
+
+schema: $(VENV)/.runtime
+	$(BIN)/python -m exporter.config --schema > config.schema.json
+
+# Pins for the oldest Python that we support; they carry hashes and name no index.
+LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
+	--no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --upgrade pyproject.toml
+lock: $(VENV)/.dev
+	$(LOCK) --extra build --output-file requirements/runtime.txt
+	$(LOCK) --extra build --extra dev --output-file requirements/dev.txt
+
+# With root on Debian the real servers are installed; elsewhere their tests are skipped, and listed.
+servers:
+	@missing=""; for package in $(SERVERS); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
+	done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing$$missing"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	elif [ -n "$$missing" ]; then echo "not installed, their tests are skipped:$$missing"; fi
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "Python's venv module is missing: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | $(BIN)/python
+	@echo "installing what the exporter needs into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@echo "installing what the tests need into $(VENV)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,235 @@
+"""The command line: arguments to one command."""
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import SecretStr
+from rich.console import Console
+
+from exporter import __version__, config, logs, probe
+from exporter.app import App
+from exporter.config import CommunityCredentials, Config, ConfigError, Printer, Thresholds
+from exporter.printers.poll import PrinterPoller
+from exporter.snmp.client import Client
+from exporter.snmp.engines import Engines
+from exporter.web import server
+
+try:
+    import resource
+except ImportError:  # not on this system
+    resource = None  # type: ignore[assignment]
+
+log = logging.getLogger(__name__)
+
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    logs.configure(options.log_level, options.log_format)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = _shared_options()
+    parser = argparse.ArgumentParser(
+        prog="printcam-exporter",
+        description="Prometheus exporter for office printers. Without a command it serves.",
+        parents=[_shared_options(defaults=True)],
+    )
+    parser.add_argument("--version", action="version", version=f"printcam-exporter {__version__}")
+    parser.set_defaults(command=_serve)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for name, command, text in (
+        ("demo", _demo, "serve a simulated office on loopback; needs no config"),
+        ("check", _check, "validate the config; exit 0 or 1, every fault with its line"),
+        ("probe", _probe, "poll one printer now and show what it says"),
+    ):
+        sub = commands.add_parser(name, parents=[shared], help=text, description=f"{text.capitalize()}.")
+        sub.set_defaults(command=command)
+        if name == "check":
+            sub.add_argument("file", nargs="?", type=Path, help="the config, in place of --config.file")
+        if name == "probe":
+            _probe_options(sub)
+    return parser
+
+
+def _shared_options(*, defaults: bool = False) -> argparse.ArgumentParser:
+    """Return the options that may stand before or behind the command's name.
+
+    Behind it they have no defaults, which would undo what stood before.
+    """
+
+    def default(value: object) -> object:
+        return value if defaults else argparse.SUPPRESS
+
+    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add = options.add_argument
+    add("--config.file", dest="config_file", type=Path, default=default(None), metavar="PATH", help="[config.yaml]")
+    add(
+        "--web.listen-address",
+        dest="listen_address",
+        default=default(":10143"),
+        metavar="ADDR",
+        help="host:port or :port [:10143]",
+    )
+    add(
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        type=_path,
+        default=default("/metrics"),
+        metavar="PATH",
+        help="[/metrics]",
+    )
+    add("--log.level", dest="log_level", choices=logs.LEVELS, default=default("info"), help="[info]")
+    add("--log.format", dest="log_format", choices=tuple(logs.FORMATS), default=default("logfmt"), help="[logfmt]")
+    return options
+
+
+def _probe_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("host", help="a printer's name in the config, or an address, with :port when it is not 161")
+    parser.add_argument(
+        "--snmp.community",
+        dest="community",
+        default="public",
+        help="for a host that is not in the config [public]; other users of this machine can see it",
+    )
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/"):
+        raise argparse.ArgumentTypeError("a path starts with /")
+    return text
+
+
+def _serve(options: argparse.Namespace) -> int:
+    path = options.config_file or DEFAULT_CONFIG
+    return asyncio.run(_run(App(lambda: config.load(path)), options))
+
+
+def _demo(options: argparse.Namespace) -> int:
+    return asyncio.run(_run_demo(options))
+
+
+def _check(options: argparse.Namespace) -> int:
+    path = options.file or options.config_file or DEFAULT_CONFIG
+    loaded = config.load(path)
+    print(f"{path}: valid, {len(loaded.printers)} printers")
+    return 0
+
+
+def _probe(options: argparse.Namespace) -> int:
+    loaded = config.load(options.config_file) if options.config_file else None
+    printer = _printer_to_probe(options, loaded)
+    return asyncio.run(_run_probe(printer, loaded))
+
+
+def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Printer:
+    """Find the host in the config by name or address, else make an entry for it."""
+    for printer in loaded.printers if loaded else ():
+        if options.host in {printer.name, printer.host, f"{printer.host}:{printer.port}"}:
+            return printer
+    host, port = config.split_host(options.host)
+    return Printer(
+        name=options.host,
+        host=host,
+        port=port,
+        credentials=CommunityCredentials(version="2c", community=SecretStr(options.community)),
+        location=None,
+        labels=(),
+        interval=0.0,
+        maintenance=None,
+        expected_off=None,
+        supplies=(),
+        thresholds=Thresholds(),
+    )
+
+
+async def _run_probe(printer: Printer, loaded: Config | None) -> int:
+    polling = loaded.polling if loaded else config.Polling()
+    engines = Engines(loaded.engine if loaded else "auto")
+    client = Client(
+        engines.open,
+        printer.host,
+        printer.port,
+        printer.credentials,
+        timeout=polling.timeout,
+        retries=polling.retries,
+    )
+    poller = PrinterPoller(printer, client)
+    try:
+        poll = await poller.poll(limit=polling.poll_limit)
+        if printer.credentials.version == "2c" and getattr(poll.result, "reason", "") == "timeout":
+            second = await poller.poll(silent=True, limit=polling.poll_limit)  # as v1
+            poll = poll if hasattr(second.result, "reason") else second
+    finally:
+        poller.close()
+        engines.close()
+    return 0 if probe.show(Console(), printer.name, poll) else 1
+
+
+async def _run_demo(options: argparse.Namespace) -> int:
+    from exporter.simulator.office import Office  # noqa: PLC0415 - nobody else pays for the simulator
+
+    async with Office() as office:
+        text = office.config_text()
+        host, port = server.split_address(options.listen_address)
+        url = f"http://{host or 'localhost'}:{port}"
+        print(f"A simulated office of {len(office.printers)} printers is running. Stop it with Ctrl-C.")
+        print(f"  {url}{options.telemetry_path}   the metrics; each scrape polls the printers")
+        print(f"  {url}/   where else to look")
+        first = office.printers[0]
+        print(f"  printcam-exporter probe {first.host}:{first.port}   one printer, for a person")
+        return await _run(App(lambda: config.parse(text, "demo.yaml")), options)
+
+
+async def _run(app: App, options: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
+    _raise_file_limit()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, _reload_quietly, app)
+    await app.start()
+    try:
+        routes = server.application(app, telemetry_path=options.telemetry_path)
+        runner = await server.listen(routes, options.listen_address)
+    except (OSError, ValueError) as error:
+        log.error("cannot listen", extra={"address": options.listen_address, "error": error})  # noqa: TRY400
+        await app.close()
+        return 1
+    log.info("listening", extra={"address": options.listen_address, "printers": app.printer_count})
+    await stop.wait()
+    log.info("stopping")
+    await app.close()
+    await runner.cleanup()
+    return 0
+
+
+def _reload_quietly(app: App) -> None:
+    """Reload for SIGHUP: the failure is logged and a metric already."""
+    try:
+        app.reload()
+    except ConfigError:
+        return
+
+
+def _raise_file_limit() -> None:
+    """Allow as many sockets as the system does: the fast SNMP engine keeps one open for each printer."""
+    if resource is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,157 @@
+"""When to poll: a scrape joins or starts a cycle, and waits only for printers worth waiting for."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from exporter.config import Polling, Printer
+from exporter.printers.model import Poll
+from exporter.printers.record import Record
+
+log = logging.getLogger(__name__)
+
+# The share of the slots that printers which were silent last time may take.
+_SILENT_SHARE = 4
+# Scrapes come a little early or late; a printer with an interval of its own must not miss its turn for that.
+_INTERVAL_SLACK = 1.0
+
+
+class Poller(Protocol):
+    """Asks one printer; never raises for what the printer does."""
+
+    async def poll(self, *, silent: bool, limit: float) -> Poll:
+        """Ask once, for at most `limit` seconds; `silent` when the printer did not answer last time."""
+        ...
+
+    def close(self) -> None:
+        """Give sockets back."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Device:
+    """A printer of the inventory while the exporter runs; `task` is its poll under way."""
+
+    printer: Printer
+    poller: Poller
+    record: Record = field(default_factory=Record)
+    task: asyncio.Task[None] | None = None
+    started: float = float("-inf")
+
+
+@dataclass(slots=True)
+class _Round:
+    """One cycle: when it started, by the loop's clock, and the task that ends with it."""
+
+    started: float
+    task: asyncio.Task[None]
+
+
+class Cycle:
+    """Polls the devices; at most one poll of a device is under way, whoever asked for it.
+
+    `settle` takes the outcome of each poll as it comes in.
+    """
+
+    def __init__(self, polling: Polling, settle: Callable[[Device, Poll], None]) -> None:
+        self.devices: Mapping[str, Device] = {}
+        self.cycles = 0
+        self.last_duration: float | None = None
+        self._settle = settle
+        self._round: _Round | None = None
+        self._configure(polling)
+
+    def replace(self, polling: Polling, devices: Mapping[str, Device]) -> None:
+        """Take over another inventory at once; devices that are not in it are stopped and closed."""
+        kept = set(devices.values())
+        for device in self.devices.values():
+            if device not in kept:
+                _stop(device)
+        self.devices = devices
+        self._configure(polling)
+
+    async def scrape(self, timeout: float) -> None:
+        """Return when the results are as fresh as they get within `timeout` seconds.
+
+        Joins the cycle under way, else starts one unless the last started less than min_interval ago.
+        """
+        round_ = self._round
+        if round_ is None or (round_.task.done() and self._now() - round_.started >= self._polling.min_interval):
+            round_ = self._start()
+        await asyncio.wait({round_.task}, timeout=timeout)
+
+    def poll(self, device: Device) -> asyncio.Task[None]:
+        """Join the device's poll under way, else start one."""
+        if device.task is None:
+            device.task = asyncio.create_task(self._poll(device), name=f"poll {device.printer.name}")
+        return device.task
+
+    async def keep_going(self) -> None:
+        """Start a cycle whenever nobody scraped for idle_interval; runs until cancelled."""
+        last = self._now()
+        while True:
+            if self._round:
+                last = max(last, self._round.started)
+            wait = last + self._polling.idle_interval - self._now()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            else:
+                last = self._start().started
+
+    async def close(self) -> None:
+        """Stop every poll and close every device."""
+        tasks = [device.task for device in self.devices.values() if device.task]
+        if self._round:
+            self._round.task.cancel()
+            tasks.append(self._round.task)
+        for device in self.devices.values():
+            _stop(device)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _configure(self, polling: Polling) -> None:
+        self._polling = polling
+        self._slots = asyncio.Semaphore(polling.concurrency)
+        self._silent_slots = asyncio.Semaphore(max(1, polling.concurrency // _SILENT_SHARE))
+
+    def _start(self) -> _Round:
+        now = self._now()
+        due = [device for device in self.devices.values() if device.task or self._is_due(device, now)]
+        polls = [(device, self.poll(device)) for device in due]
+        awaited = {task for device, task in polls if device.record.up is not False}
+        self._round = _Round(now, asyncio.create_task(self._finish(now, awaited), name="cycle"))
+        return self._round
+
+    def _is_due(self, device: Device, now: float) -> bool:
+        return now - device.started >= device.printer.interval - _INTERVAL_SLACK
+
+    async def _finish(self, started: float, awaited: set[asyncio.Task[None]]) -> None:
+        if awaited:
+            await asyncio.wait(awaited, timeout=self._polling.deadline)
+        self.cycles += 1
+        self.last_duration = self._now() - started
+
+    async def _poll(self, device: Device) -> None:
+        silent = device.record.up is False
+        extra: AbstractAsyncContextManager[object] = self._silent_slots if silent else nullcontext()
+        try:
+            async with extra, self._slots:
+                device.started = self._now()
+                poll = await device.poller.poll(silent=silent, limit=self._polling.poll_limit)
+            self._settle(device, poll)
+        except Exception:
+            log.exception("a poll could not be used", extra={"printer": device.printer.name})
+        finally:
+            device.task = None
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _stop(device: Device) -> None:
+    if device.task:
+        device.task.cancel()
+    device.poller.close()

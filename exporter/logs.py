@@ -1,0 +1,53 @@
+"""Log lines as Prometheus' own programs write them: logfmt or JSON, one a line, on standard error."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class _Formatter(logging.Formatter):
+    def fields(self, record: logging.LogRecord) -> dict[str, object]:
+        """Return time, level, logger and message, then what was given as `extra`."""
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        fields: dict[str, object] = {
+            "time": moment.replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "msg": record.getMessage(),
+        }
+        fields |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        if record.exc_info:
+            fields["error"] = self.formatException(record.exc_info)
+        return fields
+
+
+class Logfmt(_Formatter):
+    """`key=value` pairs, quoted where needed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(f"{key}={_quoted(str(value))}" for key, value in self.fields(record).items())
+
+
+class Json(_Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(self.fields(record), default=str, ensure_ascii=False)
+
+
+FORMATS: dict[str, type[_Formatter]] = {"logfmt": Logfmt, "json": Json}
+LEVELS = ("debug", "info", "warning", "error")
+
+
+def configure(level: str, style: str) -> None:
+    """Send every log line to standard error in the given style."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(FORMATS[style]())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def _quoted(text: str) -> str:
+    is_plain = text and all(char.isprintable() and char not in ' "=' for char in text)
+    return text if is_plain else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,151 @@
+"""The families of /metrics: name, type and help of each, in the order they are served."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """A metric family; `name` is that of its samples, a counter's with `_total`, an info's with `_info`."""
+
+    name: str
+    kind: Literal["gauge", "counter", "info"]
+    help: str
+
+    def header(self, *, openmetrics: bool) -> str:
+        """Return the HELP and TYPE lines in the text format 0.0.4, or in OpenMetrics 1.0."""
+        if not openmetrics:
+            kind = "gauge" if self.kind == "info" else self.kind
+            return f"# HELP {self.name} {self.help}\n# TYPE {self.name} {kind}\n"
+        name = self.name.removesuffix("_total" if self.kind == "counter" else "_info")
+        if self.kind == "gauge":
+            name = self.name
+        return f"# HELP {name} {self.help}\n# TYPE {name} {self.kind}\n"
+
+
+UP = Family("printer_up", "gauge", "1 when the last finished poll was answered.")
+STATUS = Family("printer_status", "gauge", "1 for the one status that holds: ok, warning, error, offline or unknown.")
+STATUS_CHANGED = Family(
+    "printer_status_changed_timestamp_seconds", "gauge", "Since when the status holds, in Unix time."
+)
+EXPECTED_OFF = Family(
+    "printer_expected_off", "gauge", "1 while silence is expected by the configured nights, weekends and dates."
+)
+MAINTENANCE = Family("printer_maintenance", "gauge", "1 when the printer is configured as under maintenance.")
+INFO = Family(
+    "printer_info",
+    "info",
+    "Identity: hrDeviceDescr, prtGeneralSerialNumber, sysObjectID, sysDescr, sysName.",
+)
+SUPPLY_LEVEL = Family(
+    "printer_supply_level_ratio",
+    "gauge",
+    "Remaining share 0-1, for waste containers the room left (prtMarkerSuppliesLevel over MaxCapacity); "
+    "absent when the device does not know.",
+)
+SUPPLY_STATUS = Family(
+    "printer_supply_status",
+    "gauge",
+    "0 ok, 1 warning, 2 error: the worst of level, alert rows and error bits; absent when unknown.",
+)
+SUPPLY_STATUS_CHANGED = Family(
+    "printer_supply_status_changed_timestamp_seconds", "gauge", "Since when the supply status holds, in Unix time."
+)
+SUPPLY_INFO = Family(
+    "printer_supply_info",
+    "info",
+    "The device's own words for a supply (prtMarkerSuppliesDescription, SupplyUnit).",
+)
+SUPPLY_CAPACITY = Family(
+    "printer_supply_capacity",
+    "gauge",
+    "Maximum in the device's unit, where that is not per cent (prtMarkerSuppliesMaxCapacity).",
+)
+SUPPLY_RAW_LEVEL = Family(
+    "printer_supply_level",
+    "gauge",
+    "Level in the device's unit, where that is not per cent (prtMarkerSuppliesLevel).",
+)
+SUPPLY_THRESHOLD = Family(
+    "printer_supply_threshold_ratio",
+    "gauge",
+    "Share at which a supply's status becomes warning or error; with a supply label where a rule overrides it.",
+)
+IMPLAUSIBLE = Family(
+    "printer_supply_implausible",
+    "gauge",
+    "Supplies whose level exceeds their maximum, or whose maximum is 0, so that they have no ratio.",
+)
+PAGES = Family(
+    "printer_pages_total",
+    "counter",
+    "Lifetime count of the first marker in its own unit (prtMarkerLifeCount); sum without (serial).",
+)
+TRAY_LEVEL = Family("printer_tray_level_ratio", "gauge", "Paper left, 0-1 (prtInputCurrentLevel over MaxCapacity).")
+TRAY_SHEETS = Family("printer_tray_sheets", "gauge", "Sheets left in a tray (prtInputCurrentLevel).")
+TRAY_CAPACITY = Family("printer_tray_capacity_sheets", "gauge", "Sheets a tray holds (prtInputMaxCapacity).")
+OUTPUT_LEVEL = Family(
+    "printer_output_level_ratio",
+    "gauge",
+    "Room left in an output bin, 0-1 (prtOutputRemainingCapacity over MaxCapacity).",
+)
+COVER_OPEN = Family("printer_cover_open", "gauge", "1 when the cover or interlock is open (prtCoverStatus).")
+ERROR = Family("printer_error", "gauge", "1 when the bit of hrPrinterDetectedErrorState is set.")
+ALERT = Family("printer_alert", "gauge", "1 while the printer's own alert table holds such a row (prtAlertTable).")
+ALERT_INFO = Family(
+    "printer_alert_info",
+    "gauge",  # as an info, OpenMetrics would name it printer_alert, which is the family above
+    "The printer's words for a row of its alert table (prtAlertDescription); for tables, not for rules.",
+)
+STATE = Family("printer_state", "gauge", "1 for the one state that the printer is in (hrPrinterStatus).")
+IDENTITY_CHANGED = Family(
+    "printer_identity_changed_timestamp_seconds",
+    "gauge",
+    "When another serial number last answered behind this name, in Unix time.",
+)
+LAST_SUCCESS = Family(
+    "printer_last_success_timestamp_seconds", "gauge", "When the printer last answered a poll, in Unix time."
+)
+BOOT = Family("printer_boot_timestamp_seconds", "gauge", "When the printer's agent started, in Unix time (sysUpTime).")
+POLL_DURATION = Family("printer_poll_duration_seconds", "gauge", "How long the last poll took.")
+POLL_REQUESTS = Family("printer_poll_requests", "gauge", "SNMP requests that the last poll sent.")
+POLLS = Family("printer_polls_total", "counter", "Polls that ended, answered or not.")
+POLL_FAILURES = Family(
+    "printer_poll_failures_total",
+    "counter",
+    "Polls that gave no result, by reason: timeout, refused, resolve, auth, protocol, deadline.",
+)
+
+PRINTER_FAMILIES = (
+    UP,
+    STATUS,
+    STATUS_CHANGED,
+    EXPECTED_OFF,
+    MAINTENANCE,
+    INFO,
+    SUPPLY_LEVEL,
+    SUPPLY_STATUS,
+    SUPPLY_STATUS_CHANGED,
+    SUPPLY_INFO,
+    SUPPLY_CAPACITY,
+    SUPPLY_RAW_LEVEL,
+    SUPPLY_THRESHOLD,
+    IMPLAUSIBLE,
+    PAGES,
+    TRAY_LEVEL,
+    TRAY_SHEETS,
+    TRAY_CAPACITY,
+    OUTPUT_LEVEL,
+    COVER_OPEN,
+    ERROR,
+    ALERT,
+    ALERT_INFO,
+    STATE,
+    IDENTITY_CHANGED,
+    LAST_SUCCESS,
+    BOOT,
+    POLL_DURATION,
+    POLL_REQUESTS,
+    POLLS,
+    POLL_FAILURES,
+)

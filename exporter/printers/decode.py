@@ -1,0 +1,410 @@
+"""Raw values to model, pure: `structure` for what does not move, `snapshot` for what one poll brought."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeGuard
+
+from exporter.config import SupplyRule, Thresholds
+from exporter.printers import mib, names, words
+from exporter.printers.model import (
+    Alert,
+    Bin,
+    BinRow,
+    CoverRow,
+    Identity,
+    Level,
+    Snapshot,
+    Structure,
+    Supply,
+    SupplyRow,
+    Tray,
+    TrayRow,
+)
+from exporter.printers.text import clean, unique
+from exporter.printers.vendors import maker_of
+from exporter.snmp.client import SYS_UPTIME
+from exporter.snmp.session import Row, Value
+
+Cells = Mapping[str, Value]
+"""The cells of one row, by column name."""
+Rows = Mapping[tuple[int, ...], Cells]
+"""The rows of one table, by index (hrDeviceIndex first)."""
+Tables = Mapping[str, Rows]
+"""The tables of one printer, by name; a table that it lacks has no rows."""
+
+MAX_ROWS = 64
+"""Rows of one table that are kept; no printer has as many, a hostile one may send thousands."""
+_MAX_INTEGER = 2**63
+_NEVER_ALARM = frozenset({"manual", "bypass", "virtual"})
+_TRAY_WORDS = (
+    ("bypass", re.compile(r"bypass|by-pass|multi.?purpose|\bmp\W?tray|mptray|mehrzweck", re.IGNORECASE)),
+    ("manual", re.compile(r"manual|manuell|einzelblatt", re.IGNORECASE)),
+    ("virtual", re.compile(r"^auto( ?select)?$", re.IGNORECASE)),
+)
+_SERIAL_IN_DESCR = re.compile(r"\b(?:SN:|S/N[:\s]+)([A-Z0-9-]{5,})", re.IGNORECASE)
+_FIRMWARE_IN_DESCR = re.compile(
+    r"\bFN:([\w.]+)|\bfirmware\s+ver\.?\s*([\w.]+)|\bversion\s+([\w.]+)|[;,]\s*V([\d.]+[\w.-]*)", re.IGNORECASE
+)
+
+
+def table_rows(table: mib.Table, rows: Iterable[Row]) -> dict[tuple[int, ...], dict[str, Value]]:
+    """Sort what a walk of the table's entry returned into rows; unknown columns are dropped."""
+    columns = {str(column.number): column.name for column in table.columns}
+    skip = len(table.entry) + 1
+    result: dict[tuple[int, ...], dict[str, Value]] = {}
+    for oid, value in rows:
+        number, _, index = oid[skip:].partition(".")
+        name = columns.get(number)
+        if name and index:
+            result.setdefault(tuple(map(int, index.split("."))), {})[name] = value
+    return result
+
+
+def structure(
+    system: Cells, tables: Tables, rules: Sequence[SupplyRule] = (), thresholds: Thresholds | None = None
+) -> Structure:
+    """Return what the printer is made of; its rows are those of one hrDeviceIndex."""
+    device = _device_index(tables)
+    own = {name: {i: cells for i, cells in rows.items() if i[0] == device} for name, rows in tables.items()}
+    charset = _charset(own)
+    supplies = _supply_rows(own, charset, rules, thresholds or Thresholds())
+    trays, bins, covers = _tray_rows(own, charset), _bin_rows(own, charset), _cover_rows(own, charset)
+    marker, counter = next(iter(sorted(own.get("prtMarker", {}).items())), ((), {}))
+    printer = own.get("hrPrinter", {}).get((device,), {})
+    found = Structure(
+        identity=_identity(system, own, device),
+        charset=charset,
+        supplies=supplies,
+        trays=trays,
+        bins=bins,
+        covers=covers,
+        pages_oid=_instance("prtMarkerLifeCount", marker, counter),
+        pages_unit=_pages_unit(counter),
+        state_oid=_instance("hrPrinterStatus", (device,), printer),
+        errors_oid=_instance("hrPrinterDetectedErrorState", (device,), printer),
+        config_changes_oid=_config_changes(own),
+        volatile=(),
+    )
+    uptime = [SYS_UPTIME] if "sysUpTime" in system else []
+    return replace(found, volatile=(*uptime, *_volatile(found)))
+
+
+def snapshot(shape: Structure, values: Cells, alert_rows: Rows) -> Snapshot:
+    """Return what the values (by OID) and the rows of prtAlertTable say."""
+    errors = values.get(shape.errors_oid)
+    pages = _count(values.get(shape.pages_oid)) if shape.pages_unit else None
+    uptime = _count(values.get(SYS_UPTIME))
+    return Snapshot(
+        identity=shape.identity,
+        supplies=_supplies(shape.supplies, values),
+        trays=tuple(_tray(row, values) for row in shape.trays),
+        bins=tuple(found for row in shape.bins if (found := _bin(row, values))),
+        covers=tuple(_covers(shape.covers, values)),
+        alerts=_alerts(alert_rows, shape),
+        errors=error_bits(errors) if isinstance(errors, bytes) else None,
+        state=_state(values.get(shape.state_oid)),
+        pages=pages,
+        pages_unit=shape.pages_unit,
+        uptime=uptime / 100 if uptime is not None else None,
+    )
+
+
+def read_level(
+    level: Value | None, capacity: Value | None, *, percent: bool, inverted: bool = False
+) -> tuple[Level, float | None]:
+    """Return what a level says and the share of its maximum (RFC 3805, prtMarkerSuppliesLevel, …MaxCapacity).
+
+    -1 is no restriction, -2 unknown, -3 some left. With a unit of per cent the maximum is 100 where not given. A
+    level above its maximum, or a maximum of 0, is implausible and has no share. `inverted`: it is how much is used.
+    """
+    if not _is_integer(level) or level < -3 or level == -2:
+        return Level.UNKNOWN, None
+    if level < 0:
+        return (Level.SOME if level == -3 else Level.UNRESTRICTED), None
+    maximum = capacity if _is_integer(capacity) else -2
+    if percent and maximum <= 0:
+        maximum = 100
+    if maximum < 0:
+        return Level.UNKNOWN, None
+    if maximum == 0 or level > maximum:
+        return Level.IMPLAUSIBLE, None
+    return Level.KNOWN, (maximum - level if inverted else level) / maximum
+
+
+def error_bits(octets: bytes) -> frozenset[str]:
+    """Return the names of the set bits of hrPrinterDetectedErrorState; missing octets mean 0."""
+    return frozenset(
+        name
+        for bit, name in enumerate(names.ERROR_BITS)
+        if bit // 8 < len(octets) and octets[bit // 8] & (0x80 >> bit % 8)
+    )
+
+
+def _device_index(tables: Tables) -> int:
+    """Return the hrDeviceIndex of the printer: by type, by having hrPrinter, or the one that the supplies use."""
+    by_type = [i[0] for i, row in tables.get("hrDevice", {}).items() if row.get("hrDeviceType") == mib.HR_DEVICE_PRINTER]
+    described = {i[0] for name, rows in tables.items() if name.startswith("prt") for i in rows}
+    candidates = [*by_type, *(i[0] for i in tables.get("hrPrinter", {}))]
+    return next((d for d in candidates if d in described), min(described, default=next(iter(candidates), 1)))
+
+
+def _rows(own: Tables, table: str) -> list[tuple[tuple[int, ...], Cells]]:
+    return sorted(own.get(table, {}).items())[:MAX_ROWS]
+
+
+def _charset(own: Tables) -> int:
+    general = next(iter(own.get("prtGeneral", {}).values()), {})
+    chosen = general.get("prtGeneralCurrentLocalization")
+    for index, row in own.get("prtLocalization", {}).items():
+        charset = row.get("prtLocalizationCharacterSet")
+        if index[-1] == chosen and isinstance(charset, int):
+            return charset
+    return 0
+
+
+def _identity(system: Cells, own: Tables, device: int) -> Identity:
+    general = next(iter(own.get("prtGeneral", {}).values()), {})
+    descr = clean(system.get("sysDescr"))
+    model = (
+        clean(own.get("hrDevice", {}).get((device,), {}).get("hrDeviceDescr"))
+        or clean(general.get("prtGeneralPrinterName"))
+        or descr
+    )
+    serial = _SERIAL_IN_DESCR.search(descr)
+    firmware = _FIRMWARE_IN_DESCR.search(descr)
+    return Identity(
+        vendor=maker_of(clean(system.get("sysObjectID")), model, descr),
+        model=model,
+        serial=clean(general.get("prtGeneralSerialNumber")) or (serial[1] if serial else ""),
+        firmware=next(filter(None, firmware.groups()), "") if firmware else "",
+        hostname=clean(system.get("sysName")),
+    )
+
+
+def _supply_rows(
+    own: Tables, charset: int, rules: Sequence[SupplyRule], thresholds: Thresholds
+) -> tuple[SupplyRow, ...]:
+    rows = _rows(own, "prtMarkerSupplies")
+    colorants = {i[-1]: clean(row.get("prtMarkerColorantValue")) for i, row in own.get("prtMarkerColorant", {}).items()}
+    found = [_supply_row(index, cells, charset, colorants) for index, cells in rows]
+    labels = unique([row.supply for row in found])
+    labelled = [replace(row, supply=label) for row, label in zip(found, labels, strict=True)]
+    ruled = [(row, _rule_for(row, rules)) for row in labelled]
+    return tuple(_apply_rule(row, rule, thresholds) for row, rule in ruled if not (rule and rule.ignore))
+
+
+def _supply_row(index: tuple[int, ...], cells: Cells, charset: int, colorants: Mapping[int, str]) -> SupplyRow:
+    text = clean(cells.get("prtMarkerSuppliesDescription"), charset)
+    description, part = words.split_description(text)
+    kind = words.kind_of(_enum(cells, "prtMarkerSuppliesType"), text)
+    colorant = colorants.get(_enum(cells, "prtMarkerSuppliesColorantIndex"), "")
+    color = words.color_of(kind, colorant, text)
+    return SupplyRow(
+        row=index[-1],
+        supply=words.name_of(kind, color, description),
+        kind=kind,
+        color=color,
+        description=description,
+        part=part,
+        unit=names.UNITS.get(_enum(cells, "prtMarkerSuppliesSupplyUnit"), ""),
+        inverted=False,
+        thresholds=Thresholds(),
+        overridden=False,
+        level_oid=_instance("prtMarkerSuppliesLevel", index, cells),
+        capacity_oid=_instance("prtMarkerSuppliesMaxCapacity", index, cells),
+    )
+
+
+def _rule_for(row: SupplyRow, rules: Sequence[SupplyRule]) -> SupplyRule | None:
+    facts = {"kind": row.kind, "color": row.color, "description": row.description, "supply": row.supply}
+    return next((rule for rule in rules if rule.match.matches(**facts)), None)
+
+
+def _apply_rule(row: SupplyRow, rule: SupplyRule | None, thresholds: Thresholds) -> SupplyRow:
+    if rule is None:
+        return replace(row, thresholds=thresholds)
+    return replace(
+        row,
+        inverted=rule.invert,
+        thresholds=rule.thresholds or thresholds,
+        overridden=rule.thresholds is not None,
+    )
+
+
+def _tray_rows(own: Tables, charset: int) -> tuple[TrayRow, ...]:
+    rows = _rows(own, "prtInput")
+    labels = unique(
+        [
+            clean(cells.get("prtInputName"))
+            or clean(cells.get("prtInputDescription"), charset)
+            or f"Tray {index[-1]}"
+            for index, cells in rows
+        ]
+    )
+    return tuple(_tray_row(label, index, cells) for label, (index, cells) in zip(labels, rows, strict=True))
+
+
+def _tray_row(label: str, index: tuple[int, ...], cells: Cells) -> TrayRow:
+    return TrayRow(
+        row=index[-1],
+        tray=label,
+        kind=_tray_kind(_enum(cells, "prtInputType"), label),
+        capacity=_positive(cells.get("prtInputMaxCapacity")),
+        in_sheets=_enum(cells, "prtInputCapacityUnit") == names.SHEETS,
+        level_oid=_instance("prtInputCurrentLevel", index, cells),
+        media_oid=_instance("prtInputMediaName", index, cells),
+    )
+
+
+def _tray_kind(type_number: int, label: str) -> str:
+    by_words = next((kind for kind, pattern in _TRAY_WORDS if pattern.search(label)), "")
+    return by_words or names.TRAY_KINDS.get(type_number, "other")
+
+
+def _bin_rows(own: Tables, charset: int) -> tuple[BinRow, ...]:
+    """Rows without a usable maximum are left out: they can never have a ratio."""
+    rows = [
+        (index, cells, capacity)
+        for index, cells in _rows(own, "prtOutput")
+        if (capacity := _positive(cells.get("prtOutputMaxCapacity")))
+    ]
+    labels = unique(
+        [
+            clean(cells.get("prtOutputName"))
+            or clean(cells.get("prtOutputDescription"), charset)
+            or f"Bin {index[-1]}"
+            for index, cells, _ in rows
+        ]
+    )
+    return tuple(
+        BinRow(label, capacity, _instance("prtOutputRemainingCapacity", index, cells))
+        for label, (index, cells, capacity) in zip(labels, rows, strict=True)
+    )
+
+
+def _cover_rows(own: Tables, charset: int) -> tuple[CoverRow, ...]:
+    rows = _rows(own, "prtCover")
+    labels = unique(
+        [clean(cells.get("prtCoverDescription"), charset) or f"Cover {index[-1]}" for index, cells in rows]
+    )
+    return tuple(
+        CoverRow(label, _instance("prtCoverStatus", index, cells))
+        for label, (index, cells) in zip(labels, rows, strict=True)
+    )
+
+
+def _pages_unit(counter: Cells) -> str:
+    """Return impressions or sheets, "" for a marker that counts something else; a silent one counts impressions."""
+    unit = _enum(counter, "prtMarkerCounterUnit") or names.IMPRESSIONS
+    return names.UNITS[unit] if unit in {names.IMPRESSIONS, names.SHEETS} else ""
+
+
+def _config_changes(own: Tables) -> str:
+    index, cells = next(iter(own.get("prtGeneral", {}).items()), ((), {}))
+    return _instance("prtGeneralConfigChanges", index, cells)
+
+
+_ENTRY_OF = {column.name: f"{table.entry}.{column.number}" for table in mib.TABLES for column in table.columns}
+
+
+def _instance(column: str, index: tuple[int, ...], cells: Cells) -> str:
+    """Return the OID of a cell that the structure walk found, else ""."""
+    return f"{_ENTRY_OF[column]}.{'.'.join(map(str, index))}" if column in cells else ""
+
+
+def _volatile(shape: Structure) -> tuple[str, ...]:
+    """List the instances to ask at every poll; a supply's level and maximum stand side by side, in one answer."""
+    oids = [shape.config_changes_oid, shape.state_oid, shape.errors_oid, shape.pages_oid]
+    for supply in shape.supplies:
+        oids += [supply.level_oid, supply.capacity_oid]
+    for tray in shape.trays:
+        oids += [tray.level_oid, tray.media_oid]
+    oids += [row.remaining_oid for row in shape.bins]
+    oids += [row.status_oid for row in shape.covers]
+    return tuple(filter(None, oids))
+
+
+def _supplies(rows: tuple[SupplyRow, ...], values: Cells) -> tuple[Supply, ...]:
+    found = [_supply(row, values) for row in rows]
+    some = {supply.row.kind for supply in found if supply.says is Level.SOME}
+    # A level of 0 of an unknown maximum is "empty" on a device whose other rows of the kind say "some left".
+    return tuple(
+        replace(supply, says=Level.EMPTY)
+        if supply.says is Level.UNKNOWN and supply.level == 0 and supply.row.kind in some and not supply.row.inverted
+        else supply
+        for supply in found
+    )
+
+
+def _supply(row: SupplyRow, values: Cells) -> Supply:
+    level, capacity = values.get(row.level_oid), values.get(row.capacity_oid)
+    says, ratio = read_level(level, capacity, percent=row.unit == "percent", inverted=row.inverted)
+    return Supply(row, says, ratio, _count(level), _count(capacity))
+
+
+def _tray(row: TrayRow, values: Cells) -> Tray:
+    level = values.get(row.level_oid)
+    _, ratio = read_level(level, row.capacity, percent=False)
+    return Tray(row, clean(values.get(row.media_oid)), _count(level), ratio)
+
+
+def _bin(row: BinRow, values: Cells) -> Bin | None:
+    _, ratio = read_level(values.get(row.remaining_oid), row.capacity, percent=False)
+    return Bin(row.bin, ratio) if ratio is not None else None
+
+
+def _covers(rows: tuple[CoverRow, ...], values: Cells) -> Iterable[tuple[str, bool]]:
+    for row in rows:
+        status = values.get(row.status_oid)
+        if isinstance(status, int) and status in names.COVER_OPEN:
+            yield row.cover, names.COVER_OPEN[status]
+
+
+def _state(value: Value | None) -> str | None:
+    return names.PRINTER_STATES.get(value, "unknown") if _is_integer(value) else None
+
+
+def _alerts(rows: Rows, shape: Structure) -> tuple[Alert, ...]:
+    idle_trays = {tray.row for tray in shape.trays if tray.kind in _NEVER_ALARM}
+    newest = sorted(rows.items())[-MAX_ROWS:]
+    return tuple(alert for _, cells in newest if (alert := _alert(cells, shape.charset, idle_trays)))
+
+
+def _alert(cells: Cells, charset: int, idle_trays: set[int]) -> Alert | None:
+    severity, code = _enum(cells, "prtAlertSeverityLevel"), _enum(cells, "prtAlertCode")
+    if code == names.ALERT_BOOKKEEPING or (severity <= names.SEVERITY_OTHER and code <= 2):
+        return None  # a row that only says "idle", "ready" or "sleep"
+    group, row = _enum(cells, "prtAlertGroup"), _enum(cells, "prtAlertGroupIndex")
+    level = "critical" if severity == names.SEVERITY_CRITICAL else "warning"
+    harmless = (
+        code in names.INFORMATION_CODES
+        or (code == names.FUSER_COLD and level == "warning")
+        or (group == names.GROUP_INPUT and row in idle_trays and code in names.TRAY_EMPTY_CODES)
+    )
+    return Alert(
+        level="information" if harmless else level,
+        code=names.ALERT_CODES.get(code, str(code)),
+        group=names.ALERT_GROUPS.get(group, str(group)),
+        training=names.TRAINING.get(_enum(cells, "prtAlertTrainingLevel"), "unknown"),
+        description=clean(cells.get("prtAlertDescription"), charset),
+        row=row if row > 0 else None,
+    )
+
+
+def _is_integer(value: Value | None) -> TypeGuard[int]:
+    """SNMP's integers have 64 bits at most; more is a broken answer."""
+    return isinstance(value, int) and abs(value) < _MAX_INTEGER
+
+
+def _enum(cells: Cells, column: str) -> int:
+    value = cells.get(column)
+    return value if _is_integer(value) else 0
+
+
+def _count(value: Value | None) -> int | None:
+    return value if _is_integer(value) and value >= 0 else None
+
+
+def _positive(value: Value | None) -> int | None:
+    return _count(value) or None

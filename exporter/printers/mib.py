@@ -1,0 +1,141 @@
+"""What to ask a printer, as data: SNMPv2-MIB, HOST-RESOURCES-MIB (RFC 2790) and Printer-MIB (RFC 3805).
+
+A column is *static* (read with the structure) or *volatile* (asked again at every poll, for the rows found).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+HR_DEVICE_PRINTER = "1.3.6.1.2.1.25.3.1.5"
+
+_HOST = "1.3.6.1.2.1.25"
+_PRINTER = "1.3.6.1.2.1.43"
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One object with the instance .0."""
+
+    name: str
+    oid: str
+    volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table; `number` is its last sub-identifier."""
+
+    name: str
+    number: int
+    volatile: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A conceptual table: the OID of its entry and the columns of use to us.
+
+    `walk` is "structure" (with the static part), or "poll" (anew each time, since its rows come and go).
+    """
+
+    name: str
+    entry: str
+    columns: tuple[Column, ...]
+    walk: Literal["structure", "poll"] = "structure"
+
+
+SYSTEM = (
+    Scalar("sysUpTime", "1.3.6.1.2.1.1.3.0", volatile=True),
+    Scalar("sysDescr", "1.3.6.1.2.1.1.1.0"),
+    Scalar("sysObjectID", "1.3.6.1.2.1.1.2.0"),
+    Scalar("sysName", "1.3.6.1.2.1.1.5.0"),
+)
+
+TABLES = (
+    Table(
+        "hrDevice",
+        f"{_HOST}.3.2.1",
+        (Column("hrDeviceType", 2), Column("hrDeviceDescr", 3), Column("hrDeviceStatus", 5, volatile=True)),
+    ),
+    Table(
+        "hrPrinter",
+        f"{_HOST}.3.5.1",
+        (
+            Column("hrPrinterStatus", 1, volatile=True),
+            Column("hrPrinterDetectedErrorState", 2, volatile=True),
+        ),
+    ),
+    Table(
+        "prtGeneral",
+        f"{_PRINTER}.5.1.1",
+        (
+            Column("prtGeneralConfigChanges", 1, volatile=True),
+            Column("prtGeneralCurrentLocalization", 2),
+            Column("prtGeneralPrinterName", 16),
+            Column("prtGeneralSerialNumber", 17),
+        ),
+    ),
+    Table(
+        "prtCover",
+        f"{_PRINTER}.6.1.1",
+        (Column("prtCoverDescription", 2), Column("prtCoverStatus", 3, volatile=True)),
+    ),
+    Table("prtLocalization", f"{_PRINTER}.7.1.1", (Column("prtLocalizationCharacterSet", 4),)),
+    Table(
+        "prtInput",
+        f"{_PRINTER}.8.2.1",
+        (
+            Column("prtInputType", 2),
+            Column("prtInputCapacityUnit", 8),
+            Column("prtInputMaxCapacity", 9),
+            Column("prtInputCurrentLevel", 10, volatile=True),
+            Column("prtInputMediaName", 12, volatile=True),
+            Column("prtInputName", 13),
+            Column("prtInputDescription", 18),
+        ),
+    ),
+    Table(
+        "prtOutput",
+        f"{_PRINTER}.9.2.1",
+        (
+            Column("prtOutputMaxCapacity", 4),
+            Column("prtOutputRemainingCapacity", 5, volatile=True),
+            Column("prtOutputName", 7),
+            Column("prtOutputDescription", 12),
+        ),
+    ),
+    Table(
+        "prtMarker",
+        f"{_PRINTER}.10.2.1",
+        (Column("prtMarkerCounterUnit", 3), Column("prtMarkerLifeCount", 4, volatile=True)),
+    ),
+    Table(
+        "prtMarkerSupplies",
+        f"{_PRINTER}.11.1.1",
+        (
+            Column("prtMarkerSuppliesColorantIndex", 3),
+            Column("prtMarkerSuppliesType", 5),
+            Column("prtMarkerSuppliesDescription", 6),
+            Column("prtMarkerSuppliesSupplyUnit", 7),
+            # Static by the MIB, but level and maximum must come from one answer to make a ratio.
+            Column("prtMarkerSuppliesMaxCapacity", 8, volatile=True),
+            Column("prtMarkerSuppliesLevel", 9, volatile=True),
+        ),
+    ),
+    Table("prtMarkerColorant", f"{_PRINTER}.12.1.1", (Column("prtMarkerColorantValue", 4),)),
+    Table(
+        "prtAlert",
+        f"{_PRINTER}.18.1.1",
+        (
+            Column("prtAlertSeverityLevel", 2),
+            Column("prtAlertTrainingLevel", 3),
+            Column("prtAlertGroup", 4),
+            Column("prtAlertGroupIndex", 5),
+            Column("prtAlertCode", 7),
+            Column("prtAlertDescription", 8),
+        ),
+        walk="poll",
+    ),
+)
+
+STRUCTURE_TABLES = tuple(table for table in TABLES if table.walk == "structure")
+POLLED_TABLES = tuple(table for table in TABLES if table.walk == "poll")

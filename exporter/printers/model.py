@@ -1,0 +1,180 @@
+"""A printer as we understand it: its structure, and the snapshot that one poll made of it."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from exporter.config import Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answered; each "" when the device does not tell."""
+
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+    hostname: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyRow:
+    """What does not move of a row of prtMarkerSuppliesTable; `row` is its prtMarkerSuppliesIndex."""
+
+    row: int
+    supply: str
+    kind: str
+    color: str
+    description: str
+    part: str
+    unit: str
+    inverted: bool
+    thresholds: Thresholds
+    overridden: bool
+    level_oid: str
+    capacity_oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrayRow:
+    """What does not move of a row of prtInputTable; capacity in the row's unit, None when not given."""
+
+    row: int
+    tray: str
+    kind: str
+    capacity: int | None
+    in_sheets: bool
+    level_oid: str
+    media_oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class BinRow:
+    """What does not move of a row of prtOutputTable."""
+
+    bin: str
+    capacity: int
+    remaining_oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CoverRow:
+    """What does not move of a row of prtCoverTable."""
+
+    cover: str
+    status_oid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What a printer is made of, and the volatile instances (OIDs) to ask it for.
+
+    OIDs are "" where the device has no such object.
+    """
+
+    identity: Identity
+    charset: int
+    supplies: tuple[SupplyRow, ...]
+    trays: tuple[TrayRow, ...]
+    bins: tuple[BinRow, ...]
+    covers: tuple[CoverRow, ...]
+    pages_oid: str
+    pages_unit: str
+    state_oid: str
+    errors_oid: str
+    config_changes_oid: str
+    volatile: tuple[str, ...]
+
+
+class Level(Enum):
+    """What a level says (RFC 3805, prtMarkerSuppliesLevel)."""
+
+    KNOWN = "known"
+    SOME = "some"
+    UNRESTRICTED = "unrestricted"
+    EMPTY = "empty"
+    UNKNOWN = "unknown"
+    IMPLAUSIBLE = "implausible"
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """A consumable or receptacle; `ratio` is the remaining share 0-1, for KNOWN only.
+
+    `level` and `capacity` are the device's numbers in the row's unit, None when negative or absent.
+    """
+
+    row: SupplyRow
+    says: Level
+    ratio: float | None
+    level: int | None
+    capacity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tray:
+    """An input tray; `level` in the row's unit, None when the device does not know."""
+
+    row: TrayRow
+    media: str
+    level: int | None
+    ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """An output bin; `ratio` is the room left, 0-1."""
+
+    bin: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A row of prtAlertTable; `level` is critical, warning or information, `row` the sub-unit's index or None."""
+
+    level: str
+    code: str
+    group: str
+    training: str
+    description: str
+    row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The immutable result of polling one printer once; None where the device has no such object."""
+
+    identity: Identity
+    supplies: tuple[Supply, ...]
+    trays: tuple[Tray, ...]
+    bins: tuple[Bin, ...]
+    covers: tuple[tuple[str, bool], ...]
+    alerts: tuple[Alert, ...]
+    errors: frozenset[str] | None
+    state: str | None
+    pages: int | None
+    pages_unit: str
+    uptime: float | None
+    """Seconds since the agent started (sysUpTime, wraps at 497 days)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a poll gave no snapshot; `reason` is a label, `detail` a sentence for a person."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """The outcome of one poll and what it cost; `at` is when it ended, in Unix seconds."""
+
+    result: Snapshot | Failure
+    at: float
+    duration: float
+    requests: int
+    address: str
+    version: str
+    faults: int = 0

@@ -1,0 +1,176 @@
+"""What we know of one printer between its polls: a pure state machine, fed with the outcome of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
+from exporter.printers.status import STATUSES, Severity, supply_statuses, witness_status
+
+FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadline")
+_WRAP = 2**32 / 100
+_BOOT_TOLERANCE = 60.0
+# A clock that drifts over 497 days may place the boot minutes off after sysUpTime wrapped.
+_WRAP_TOLERANCE = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """A status and when it began, in Unix seconds."""
+
+    status: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SupplySince:
+    """A supply's status and when it began, in Unix seconds."""
+
+    status: Severity
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a printer; everything None or empty before its first poll ends."""
+
+    snapshot: Snapshot | None = None
+    poll: Poll | None = None
+    status: Since | None = None
+    supplies: Mapping[str, SupplySince] = field(default_factory=dict)
+    excused: bool = False
+    failures_in_row: int = 0
+    silence: float = 0.0
+    """Seconds without an answer, those excused left out."""
+    last_success: float | None = None
+    boot: float | None = None
+    serial: str = ""
+    """The last serial number heard, however long ago."""
+    identity_changed: float | None = None
+    polls: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def up(self) -> bool | None:
+        """Whether the last finished poll was answered; None before the first."""
+        return isinstance(self.poll.result, Snapshot) if self.poll else None
+
+
+def after_poll(record: Record, poll: Poll, *, excused: bool, offline_after: int, retain: float) -> Record:
+    """Return the record that a finished poll leads to; `excused` tells whether silence is expected now."""
+    if isinstance(poll.result, Snapshot):
+        return _answered(record, poll, poll.result, excused=excused)
+    return _failed(record, poll, poll.result, excused=excused, offline_after=offline_after, retain=retain)
+
+
+def _answered(record: Record, poll: Poll, snapshot: Snapshot, *, excused: bool) -> Record:
+    serial = snapshot.identity.serial or record.serial
+    is_other = bool(record.serial) and serial != record.serial
+    held = snapshot if is_other else hold_levels(record.snapshot, snapshot)
+    statuses = supply_statuses(held)
+    return replace(
+        record,
+        snapshot=held,
+        poll=poll,
+        status=_since(record.status, witness_status(held, statuses).name.lower(), poll.at),
+        supplies=_supplies_since(record.supplies, statuses, poll.at),
+        excused=excused,
+        failures_in_row=0,
+        silence=0.0,
+        last_success=poll.at,
+        boot=boot_time(record.boot, snapshot.uptime, poll.at),
+        serial=serial,
+        identity_changed=poll.at if is_other else record.identity_changed,
+        polls=record.polls + 1,
+    )
+
+
+def _failed(
+    record: Record, poll: Poll, failure: Failure, *, excused: bool, offline_after: int, retain: float
+) -> Record:
+    failures = dict(record.failures)
+    failures[failure.reason] = failures.get(failure.reason, 0) + 1
+    in_row = record.failures_in_row if excused else record.failures_in_row + 1
+    before = record.poll.at if record.poll else poll.at
+    silence = record.silence if excused else record.silence + max(0.0, poll.at - before)
+    expired = silence > retain
+    status = _silent_status(record, in_row >= offline_after, excused=excused)
+    known = None if expired else record.snapshot
+    return replace(
+        record,
+        snapshot=_lasting(known) if known and status == "offline" else known,
+        poll=poll,
+        status=_since(record.status, status, poll.at),
+        supplies={} if expired else record.supplies,
+        excused=excused,
+        failures_in_row=in_row,
+        silence=silence,
+        polls=record.polls + 1,
+        failures=failures,
+    )
+
+
+def _silent_status(record: Record, is_offline: bool, *, excused: bool) -> str:
+    """Keep what the printer last said until it is offline; in a window, nothing can be said of a silent one."""
+    if excused:
+        return "unknown"
+    if is_offline:
+        return "offline"
+    if record.status and record.status.status != "unknown":
+        return record.status.status
+    return "unknown"
+
+
+def _lasting(snapshot: Snapshot) -> Snapshot:
+    """Drop what was true of the moment only; it must not come back when an expected_off window begins."""
+    return replace(snapshot, bins=(), covers=(), alerts=(), errors=None, state=None)
+
+
+def _since(before: Since | None, status: str, at: float) -> Since:
+    if status not in STATUSES:
+        raise ValueError(status)
+    return before if before and before.status == status else Since(status, at)
+
+
+def _supplies_since(
+    before: Mapping[str, SupplySince], statuses: Mapping[str, Severity | None], at: float
+) -> dict[str, SupplySince]:
+    result = {}
+    for label, status in statuses.items():
+        if status is not None:
+            old = before.get(label)
+            result[label] = old if old and old.status == status else SupplySince(status, at)
+    return result
+
+
+def hold_levels(before: Snapshot | None, now: Snapshot) -> Snapshot:
+    """Put the last known level where a printer says "unknown" of the same supply, as many do while they sleep."""
+    if before is None:
+        return now
+    known = {supply.row.supply: supply for supply in before.supplies if supply.says is Level.KNOWN}
+    if not known or all(supply.says is not Level.UNKNOWN for supply in now.supplies):
+        return now
+    return replace(now, supplies=tuple(_held(supply, known.get(supply.row.supply)) for supply in now.supplies))
+
+
+def _held(supply: Supply, known: Supply | None) -> Supply:
+    if known is None or supply.says is not Level.UNKNOWN:
+        return supply
+    same = (known.row.description, known.row.inverted) == (supply.row.description, supply.row.inverted)
+    return replace(known, row=supply.row) if same else supply
+
+
+def boot_time(before: float | None, uptime: float | None, at: float) -> float | None:
+    """Return when the agent started, in Unix seconds.
+
+    It moves only by more than a minute, and a wrap of sysUpTime (after 497 days, RFC 3418) is no start.
+    """
+    if uptime is None:
+        return before
+    boot = at - uptime
+    if before is None:
+        return boot
+    if abs(boot - before) <= _BOOT_TOLERANCE:
+        return before
+    wraps = round((boot - before) / _WRAP)
+    is_wrap = wraps > 0 and abs(boot - before - wraps * _WRAP) <= _WRAP_TOLERANCE
+    return before if is_wrap else boot

@@ -1,0 +1,55 @@
+"""Text that devices send: untrusted octets in a doubtful charset, made fit for a label."""
+
+import unicodedata
+
+from exporter.printers.names import CHARSETS
+from exporter.snmp.session import Value
+
+MAX_LENGTH = 128
+# How much of a text is looked at, blanks and unwanted characters included.
+_MAX_READ = 4 * MAX_LENGTH
+# In these an ASCII-looking octet string is not ASCII, so that a trial as UTF-8 would succeed wrongly.
+_SHIFTED = {"utf-16-be", "utf-16-le", "utf-16", "iso2022_jp"}
+# Control and format characters (bidi marks among them), surrogates, private use, line and paragraph separators.
+_UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def clean(value: Value | None, mib_enum: int = 0) -> str:
+    """Return a value as one line of at most 128 characters, "" for what is no text.
+
+    `mib_enum` is the charset the device declares (prtLocalizationCharacterSet, an IANA MIBenum). Declarations are
+    often wrong, so what is valid UTF-8 is taken as that first; Latin-1 is the last resort and cannot fail.
+    """
+    decoded = _decode(value, mib_enum) if isinstance(value, bytes) else value
+    text = decoded[:_MAX_READ] if isinstance(decoded, str) else ""
+    # A line break inside a text parts two words; anything else unwanted parts nothing.
+    spaced = "".join(" " if char in "\t\n\r" else char for char in text)
+    kept = "".join(char for char in spaced if unicodedata.category(char) not in _UNWANTED)
+    return " ".join(kept.split())[:MAX_LENGTH].strip()
+
+
+def _decode(octets: bytes, mib_enum: int) -> str:
+    declared = CHARSETS.get(mib_enum, "latin-1")
+    if declared in _SHIFTED:
+        return octets.decode(declared, "replace").replace("\N{REPLACEMENT CHARACTER}", "")
+    for codec in ("utf-8", declared):
+        try:
+            return octets.decode(codec)
+        except UnicodeDecodeError:
+            continue
+    return octets.decode("latin-1")
+
+
+def unique(labels: list[str]) -> list[str]:
+    """Return the labels with " 2", " 3" … behind those that occurred before, in order and in 128 characters."""
+    seen: set[str] = set()
+    result = []
+    for label in labels:
+        candidate, number = label, 1
+        while candidate in seen:
+            number += 1
+            suffix = f" {number}"
+            candidate = label[: MAX_LENGTH - len(suffix)] + suffix
+        seen.add(candidate)
+        result.append(candidate)
+    return result

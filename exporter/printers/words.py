@@ -1,0 +1,73 @@
+"""What a supply is, in canonical English: from its type and colourant first, from its words where those are silent."""
+
+import re
+
+from exporter.printers.names import SUPPLY_KINDS
+
+# Found anywhere in a description; the first that matches wins, so the longer and the narrower come first.
+_KIND_WORDS: tuple[tuple[str, str], ...] = (
+    ("waste_toner", r"waste toner|waste cont|waste box|resttoner|toner usag|bac de récup|residual|废|廢|回収"),
+    ("waste_ink", r"waste ink|maintenance (box|tank|cartridge)|resttinte"),
+    ("fuser", r"\bfus(er|ing)|fixier|\bfour\b|fusore|fusor|定着"),
+    ("transfer_unit", r"transfer|\bbelt\b|transport"),
+    ("drum", r"drum|photocond|imaging unit|imaging kit|\bopc\b|trommel|tambour|tamburo|tambor|ドラム|感光"),
+    ("developer", r"developer|entwickler|développeur"),
+    ("toner", r"toner|tóner|トナー|碳粉|墨粉"),
+    ("ink", r"\bink|tinte|encre|inchiostro|tinta|インク|墨"),
+    ("staples", r"stapl|heftklammer|agraf"),
+)
+_COLOR_WORDS: tuple[tuple[str, str], ...] = (
+    ("matte black", r"matt[e]? black|mattschwarz"),
+    ("photo black", r"photo black|fotoschwarz"),
+    ("light cyan", r"light cyan|hellcyan"),
+    ("light magenta", r"light magenta|hellmagenta"),
+    ("gray", r"\bgr[ae]y|\bgrau\b"),
+    ("cyan", r"cyan|\bcian|シアン|青"),
+    ("magenta", r"magenta|マゼンタ|洋红|洋紅|品红"),
+    ("yellow", r"yellow|\bgelb|jaune|giallo|amarillo|イエロー|黄|黃"),
+    ("black", r"black|schwarz|\bnoire?\b|\bnero\b|negro|ブラック|黒|黑"),
+)
+_KINDS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _KIND_WORDS)
+_COLORS = tuple((color, re.compile(pattern, re.IGNORECASE)) for color, pattern in _COLOR_WORDS)
+# Kinds of which a printer has one for each colour.
+_COLORED = frozenset({"toner", "ink", "drum", "developer", "ribbon", "solid_wax"})
+
+_SERIAL_TAIL = re.compile(r"[\s;,]*\bS/?N(?:\b|(?=[A-Z]*\d)).*$", re.IGNORECASE)
+_PART_MARKED = re.compile(r"[\s;,]*\b(?:PN|P/N|OEM)\b[\s:#]*(?=[A-Z_-]*\d)([\w-]{4,})", re.IGNORECASE)
+# Capitals and digits mixed, as HP CF410X, Kyocera TK-8527K, Canon GPR-55 and Epson T9441 are; not "HP2" or "1".
+_PART = re.compile(r"\b(?=[A-Z\d-]*[A-Z])(?=(?:[A-Z-]*\d){2})[A-Z\d]+(?:-[A-Z\d]+)*\b")
+_SHORTEST_PART = 5
+
+
+def kind_of(type_number: int, description: str) -> str:
+    """Return the kind: by prtMarkerSuppliesType (RFC 3805), by words where that says "other" or nothing."""
+    kind = SUPPLY_KINDS.get(type_number, "other")
+    return kind if kind != "other" else _first(_KINDS, description) or "other"
+
+
+def color_of(kind: str, colorant: str, description: str) -> str:
+    """Return the colour: by prtMarkerColorantValue, else by words; "" for kinds without one."""
+    if kind not in _COLORED:
+        return ""
+    return _first(_COLORS, colorant) or _first(_COLORS, description) or ""
+
+
+def name_of(kind: str, color: str, description: str) -> str:
+    """Return canonical English such as `Black toner`; the device's own words only where the kind is other."""
+    if kind == "other" and description:
+        return description
+    return f"{color} {kind}".replace("_", " ").strip().capitalize()
+
+
+def split_description(text: str) -> tuple[str, str]:
+    """Return (description without the tails that change with each cartridge, part number or "")."""
+    description = _SERIAL_TAIL.sub("", text)
+    marked = _PART_MARKED.search(description)
+    if marked:
+        return _PART_MARKED.sub("", description).strip(" ;,") or marked[1], marked[1]
+    parts = [part for part in _PART.findall(description) if len(part) >= _SHORTEST_PART]
+    return description.strip(" ;,") or text, parts[0] if parts else ""
+
+
+def _first(table: tuple[tuple[str, re.Pattern[str]], ...], text: str) -> str:
+    return next((name for name, pattern in table if pattern.search(text)), "")

@@ -1,0 +1,62 @@
+"""The seam between policy and engines: an engine sends one request and hands back one answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from exporter.config import Credentials
+
+Value: TypeAlias = int | str | bytes
+"""INTEGER and its kin as int, OCTET STRING as bytes, OBJECT IDENTIFIER and IpAddress as dotted text."""
+Row: TypeAlias = tuple[str, Value]
+"""An instance's OID in dotted text, without a leading dot, and its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One agent: a numeric address, its UDP port, and the credentials to use."""
+
+    address: str
+    port: int
+    credentials: Credentials
+
+
+class Walk(Protocol):
+    """A walk below one OID under way."""
+
+    async def page(self, timeout: float) -> list[Row]:
+        """Send one request and return the next rows, [] at the end; may be called again after a Timeout."""
+        ...
+
+
+class Session(Protocol):
+    """A socket and its credentials, kept open between polls; one request in flight at a time."""
+
+    @property
+    def requests(self) -> int:
+        """Datagrams sent since the session was opened."""
+        ...
+
+    async def get(self, oids: Sequence[str], timeout: float) -> dict[str, Value]:
+        """Send one GET; absent objects are missing, and a request that the agent refused gives {}."""
+        ...
+
+    def walk(self, root: str, repetitions: int) -> Walk:
+        """Walk below `root` with GETBULK of so many repetitions, or with GETNEXT when 0."""
+        ...
+
+    def close(self) -> None:
+        """Give the socket back; the session is of no use afterwards."""
+        ...
+
+
+class Engine(Protocol):
+    """Opens sessions."""
+
+    def open(self, target: Target) -> Session:
+        """Open a session without sending anything; raise SnmpError when that is impossible."""
+        ...
+
+    def close(self) -> None:
+        """Close what the engine shares between its sessions."""
+        ...

@@ -1,0 +1,28 @@
+"""The answer of /metrics: one family after the other, in chunks, so that a large fleet is never joined."""
+
+from collections.abc import Collection, Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from exporter.metrics.families import PRINTER_FAMILIES
+from exporter.metrics.lines import Lines
+
+OPENMETRICS = "application/openmetrics-text"
+
+
+def negotiate(accept: str) -> str:
+    """Return the content type to answer with."""
+    return choose_encoder(accept)[1]
+
+
+def stream(accept: str, printers: Collection[Lines], registry: CollectorRegistry | None) -> Iterator[bytes]:
+    """Yield the exposition that `accept` asks for; the self metrics come last, when a registry is given."""
+    encode, content_type = choose_encoder(accept)
+    openmetrics = content_type.startswith(OPENMETRICS)
+    for family in PRINTER_FAMILIES:
+        samples = b"".join(lines[family] for lines in printers if family in lines)
+        if samples:
+            yield family.header(openmetrics=openmetrics).encode() + samples
+    # The library's encoder closes OpenMetrics with its end mark, over an empty registry too.
+    yield encode(registry or CollectorRegistry())

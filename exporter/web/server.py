@@ -1,0 +1,159 @@
+"""Routes and the listener."""
+
+import html
+import math
+from collections.abc import Iterable
+from typing import Protocol
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import gzip_accepted
+
+from exporter import __version__
+from exporter.config import ConfigError
+from exporter.metrics.lines import Lines
+from exporter.web import exposition
+
+TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
+TIMEOUT_OFFSET = 0.5
+"""Seconds by which an answer leaves before the scraper gives up."""
+SHUTDOWN_TIMEOUT = 2.0
+COLLECTABLE = frozenset({"printers", "self"})
+
+_LANDING = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>printcam-exporter</title></head>
+<body><h1>printcam-exporter</h1>
+<p>Version {version}. Printers in the inventory: {printers}, polled so far: {polled}.</p>
+<ul><li><a href="{metrics}">Metrics</a></li>
+<li><a href="{metrics}?collect[]=self">Metrics of the exporter alone</a></li>
+<li><a href="-/healthy">Health</a></li><li><a href="-/ready">Readiness</a></li></ul>
+</body></html>
+"""
+
+
+class Exporter(Protocol):
+    """What the routes need of the running exporter."""
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that a cycle may take."""
+        ...
+
+    @property
+    def printer_count(self) -> int:
+        """How many printers the inventory has."""
+        ...
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """The metrics of the exporter itself."""
+        ...
+
+    async def scrape(self, timeout: float) -> None:
+        """Poll what is due, for at most `timeout` seconds."""
+        ...
+
+    def printer_lines(self) -> Iterable[Lines]:
+        """Return the lines of each printer that was polled."""
+        ...
+
+    def reload(self) -> None:
+        """Read the config again; raises ConfigError."""
+        ...
+
+
+def application(exporter: Exporter, *, telemetry_path: str = "/metrics") -> web.Application:
+    """Return the application with all routes."""
+    routes = _Routes(exporter, telemetry_path)
+    app = web.Application()
+    app.router.add_get(telemetry_path, routes.metrics)
+    if telemetry_path != "/":
+        app.router.add_get("/", routes.landing)
+    app.router.add_get("/-/healthy", routes.healthy)
+    app.router.add_get("/-/ready", routes.ready)
+    app.router.add_post("/-/reload", routes.reload)
+    app.router.add_put("/-/reload", routes.reload)
+    return app
+
+
+async def listen(app: web.Application, address: str) -> web.AppRunner:
+    """Serve on `host:port`, or `:port` for every address; raises OSError, ValueError for a bad address."""
+    host, port = split_address(address)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except BaseException:
+        await runner.cleanup()
+        raise
+    return runner
+
+
+def split_address(address: str) -> tuple[str | None, int]:
+    """Return (host or None for all, port) of `:10143`, `localhost:10143` or `[::1]:10143`; raises ValueError."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535 or (":" in host and not host.startswith("[")):
+        raise ValueError(f"{address!r} is not an address to listen on; write host:port or :port")
+    return host.strip("[]") or None, int(port)
+
+
+def scrape_timeout(header: str | None, deadline: float) -> float:
+    """Return how long a scrape may take: the deadline, or less when the scraper's patience (seconds) is shorter."""
+    try:
+        patience = float(header) if header else math.inf
+    except ValueError:
+        return deadline
+    if not patience > 0:
+        return deadline
+    return min(deadline, max(patience - TIMEOUT_OFFSET, patience / 2))
+
+
+class _Routes:
+    def __init__(self, exporter: Exporter, telemetry_path: str) -> None:
+        self._exporter = exporter
+        self._telemetry_path = telemetry_path
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        wanted = set(request.query.getall("collect[]", [])) or COLLECTABLE
+        if unknown := wanted - COLLECTABLE:
+            known = ", ".join(sorted(COLLECTABLE))
+            raise web.HTTPBadRequest(text=f"collect[]={min(unknown)}: not one of {known}\n")
+        if "printers" in wanted:
+            header = request.headers.get(TIMEOUT_HEADER)
+            await self._exporter.scrape(scrape_timeout(header, self._exporter.deadline))
+        return await self._stream(request, wanted)
+
+    async def _stream(self, request: web.Request, wanted: Iterable[str]) -> web.StreamResponse:
+        accept = request.headers.get("Accept", "")
+        response = web.StreamResponse(headers={"Content-Type": exposition.negotiate(accept)})
+        if gzip_accepted(request.headers.get("Accept-Encoding", "")):
+            response.enable_compression(web.ContentCoding.gzip)
+        printers = list(self._exporter.printer_lines()) if "printers" in wanted else []
+        registry = self._exporter.registry if "self" in wanted else None
+        await response.prepare(request)
+        for chunk in exposition.stream(accept, printers, registry):
+            await response.write(chunk)
+        await response.write_eof()
+        return response
+
+    async def landing(self, _request: web.Request) -> web.Response:
+        text = _LANDING.format(
+            version=html.escape(__version__),
+            printers=self._exporter.printer_count,
+            polled=sum(1 for _ in self._exporter.printer_lines()),
+            metrics=html.escape(self._telemetry_path.lstrip("/")),
+        )
+        return web.Response(text=text, content_type="text/html")
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(text="printcam-exporter is healthy.\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        return web.Response(text="printcam-exporter is ready.\n")
+
+    async def reload(self, _request: web.Request) -> web.Response:
+        try:
+            self._exporter.reload()
+        except ConfigError as error:
+            raise web.HTTPInternalServerError(text=f"the config was not loaded:\n{error}\n") from None
+        return web.Response(text="config loaded\n")

@@ -1,0 +1,1 @@
+"""What several tests share: a loop that jumps in time, and real SNMP agents."""

@@ -1,0 +1,375 @@
+"""The policy above the engines, against a session that misbehaves on demand."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import SecretStr
+
+from exporter.config import CommunityCredentials, Credentials, UserCredentials
+from exporter.snmp.client import MAX_CHUNK, MAX_OCTETS, MAX_ROWS, SYS_UPTIME, Client
+from exporter.snmp.errors import Auth, Protocol, Refused, Resolve, SnmpError, Timeout
+from exporter.snmp.session import Row, Session, Target, Value, Walk
+
+V2C = CommunityCredentials(version="2c", community=SecretStr("public"))
+OIDS = [f"1.3.6.1.2.1.43.11.1.1.9.1.{row}" for row in range(1, 101)]
+ROOT = "1.3.6.1.2.1.43.11.1.1"
+
+
+@dataclass
+class FakeAgent:
+    """An agent and its session in one: `get_rule` and `pages` decide what it does; every request is noted."""
+
+    objects: Mapping[str, Value] = field(default_factory=lambda: {SYS_UPTIME: 100} | dict.fromkeys(OIDS, 7))
+    get_rule: Callable[[Sequence[str]], None] = lambda oids: None
+    page_rule: Callable[[int], None] = lambda repetitions: None
+    pages: Callable[[], list[list[Row]]] = list
+    refuses: Callable[[Sequence[str]], bool] = lambda oids: False
+    lose: int = 0
+    requests: int = 0
+    asked: list[list[str]] = field(default_factory=list)
+    walks: list[int] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
+    closed: int = 0
+
+    def open(self, target: Target) -> Session:
+        self.targets.append(target)
+        return self
+
+    async def get(self, oids: Sequence[str], timeout: float) -> dict[str, Value]:
+        self.asked.append(list(oids))
+        self._send()
+        self.get_rule(oids)
+        return {} if self.refuses(oids) else {oid: self.objects[oid] for oid in oids if oid in self.objects}
+
+    def walk(self, root: str, repetitions: int) -> Walk:
+        self.walks.append(repetitions)
+        return FakeWalk(self, deque(self.pages()), repetitions)
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def _send(self) -> None:
+        self.requests += 1
+        if self.lose:
+            self.lose -= 1
+            raise Timeout("lost")
+
+
+@dataclass
+class FakeWalk:
+    agent: FakeAgent
+    left: deque[list[Row]]
+    repetitions: int
+
+    async def page(self, timeout: float) -> list[Row]:
+        self.agent._send()
+        self.agent.page_rule(self.repetitions)
+        return self.left.popleft() if self.left else []
+
+
+async def begun(agent: FakeAgent, *, credentials: Credentials = V2C, retries: int = 1, silent: bool = False) -> Client:
+    client = Client(agent.open, "192.0.2.1", 161, credentials, timeout=1, retries=retries)
+    await client.begin(silent=silent)
+    return client
+
+
+def refuse_more_than(limit: int) -> Callable[[Sequence[str]], bool]:
+    return lambda oids: len(oids) > limit
+
+
+async def test_objects_are_asked_in_chunks_and_absent_ones_are_missing() -> None:
+    agent = FakeAgent()
+    client = await begun(agent)
+    assert await client.get([*OIDS[:50], "1.3.6.1.2.1.99.0"]) == dict.fromkeys(OIDS[:50], 7)
+    assert [len(oids) for oids in agent.asked] == [1 + MAX_CHUNK, 1 + 51 - MAX_CHUNK]
+    assert client.requests == 2
+
+
+async def test_a_lost_packet_is_asked_for_again() -> None:
+    agent = FakeAgent(lose=1)
+    client = await begun(agent)
+    assert await client.get(OIDS[:2]) == dict.fromkeys(OIDS[:2], 7)
+    assert client.requests == 2
+
+
+async def test_a_printer_that_was_silent_is_asked_once_only() -> None:
+    agent = FakeAgent(lose=1)
+    client = await begun(agent, silent=True)
+    with pytest.raises(Timeout):
+        await client.get(OIDS[:2])
+    assert client.requests == 1
+
+
+async def test_a_dead_printer_costs_the_tries_of_one_request() -> None:
+    agent = FakeAgent(lose=1000)
+    client = await begun(agent, retries=2)
+    with pytest.raises(Timeout):
+        await client.get(OIDS)
+    assert client.requests == 3
+
+
+@pytest.mark.parametrize("limit", [21, 11, 4, 2])
+async def test_a_request_that_is_too_big_is_halved_and_the_size_remembered(limit: int) -> None:
+    agent = FakeAgent(refuses=refuse_more_than(limit))
+    client = await begun(agent)
+    assert await client.get(OIDS[:40]) == dict.fromkeys(OIDS[:40], 7)
+    first = client.requests
+    assert client.learnt.chunk < limit
+    assert await client.get(OIDS[:40]) == dict.fromkeys(OIDS[:40], 7)
+    assert client.requests - first == -(-40 // client.learnt.chunk)
+
+
+async def test_a_reboot_makes_it_forget_sizes_but_not_the_version() -> None:
+    agent = FakeAgent(refuses=refuse_more_than(11))
+    client = await begun(agent)
+    await client.get(OIDS[:40])
+    client.learnt.version = "1"
+    client.learnt.forget_sizes()
+    assert (client.learnt.chunk, client.learnt.version) == (MAX_CHUNK, "1")
+
+
+async def test_a_missing_object_on_v1_costs_itself_only_and_teaches_no_size() -> None:
+    missing = OIDS[17]
+    agent = FakeAgent(refuses=lambda oids: missing in oids)
+    client = await begun(agent)
+    assert await client.get(OIDS[:40]) == dict.fromkeys([oid for oid in OIDS[:40] if oid != missing], 7)
+    assert client.learnt.chunk == MAX_CHUNK
+    assert client.requests < 20
+
+
+async def test_an_agent_without_sysuptime_is_read_all_the_same() -> None:
+    agent = FakeAgent(objects=dict.fromkeys(OIDS, 7), refuses=lambda oids: SYS_UPTIME in oids)
+    client = await begun(agent)
+    assert await client.get([SYS_UPTIME, *OIDS[:3]]) == dict.fromkeys(OIDS[:3], 7)
+    before = client.requests
+    assert await client.get(OIDS[:3]) == dict.fromkeys(OIDS[:3], 7)
+    assert client.requests - before == 1, "it is known by now"
+
+
+async def test_silence_on_many_objects_is_answered_with_fewer() -> None:
+    def ignore_large(oids: Sequence[str]) -> None:
+        if len(oids) > 12:
+            raise Timeout("no answer")
+
+    agent = FakeAgent(get_rule=ignore_large)
+    client = await begun(agent)
+    await client.get(OIDS[:1])
+    assert await client.get(OIDS[:40]) == dict.fromkeys(OIDS[:40], 7)
+    assert client.learnt.chunk == 10
+
+
+async def test_a_printer_that_dies_in_mid_poll_costs_a_bounded_number_of_requests() -> None:
+    agent = FakeAgent()
+    client = await begun(agent)
+    await client.get(OIDS[:1])
+    agent.lose = 10_000
+    with pytest.raises(Timeout):
+        await client.get(OIDS)
+    assert client.requests <= 1 + 2 * 7, "a halving for each power of two below the chunk"
+
+
+async def test_an_unreadable_value_costs_its_own_object_only() -> None:
+    def break_one(oids: Sequence[str]) -> None:
+        if OIDS[5] in oids:
+            raise Protocol("malformed")
+
+    agent = FakeAgent(get_rule=break_one)
+    client = await begun(agent, retries=0)
+    await client.get(OIDS[:1])
+    assert (await client.get(OIDS[:40])).keys() == set(OIDS[:40]) - {OIDS[5]}
+    assert client.faults > 0
+
+
+async def test_rejected_credentials_end_the_poll_at_once() -> None:
+    def reject(oids: Sequence[str]) -> None:
+        raise Auth("rejected")
+
+    agent = FakeAgent(get_rule=reject)
+    client = await begun(agent, retries=5)
+    with pytest.raises(Auth):
+        await client.get(OIDS[:2])
+    assert client.requests == 1
+
+
+async def test_a_refused_port_ends_the_poll_at_once() -> None:
+    def refuse(oids: Sequence[str]) -> None:
+        raise Refused("nothing listens")
+
+    agent = FakeAgent(get_rule=refuse)
+    client = await begun(agent)
+    with pytest.raises(Refused):
+        await client.get(OIDS[:2])
+    assert client.requests == 1
+
+
+def rows(*numbers: int) -> list[Row]:
+    return [(f"{ROOT}.9.1.{number}", number) for number in numbers]
+
+
+async def test_a_walk_returns_the_rows_of_all_its_pages() -> None:
+    agent = FakeAgent(pages=lambda: [rows(1, 2), rows(3)])
+    client = await begun(agent)
+    assert await client.walk(ROOT) == rows(1, 2, 3)
+    assert client.faults == 0
+
+
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [
+        ([rows(1, 2), rows(2, 3)], rows(1, 2)),
+        ([rows(1, 5), rows(4)], rows(1, 5)),
+        ([rows(1, 1, 1)], rows(1)),
+        ([rows(9, 10), rows(11)], rows(9, 10, 11)),
+    ],
+    ids=["repeats", "goes back", "stands still", "numbers are compared as numbers"],
+)
+async def test_a_walk_ends_where_oids_cease_to_increase(pages: list[list[Row]], expected: list[Row]) -> None:
+    client = await begun(FakeAgent(pages=lambda: pages))
+    assert await client.walk(ROOT) == expected
+    assert client.faults == (expected != [row for page in pages for row in page])
+
+
+async def test_an_endless_walk_is_cut_off() -> None:
+    agent = FakeAgent(pages=lambda: [rows(*range(n, n + 100)) for n in range(1, 100_000, 100)])
+    client = await begun(agent)
+    assert len(await client.walk(ROOT)) == MAX_ROWS
+    assert client.requests <= MAX_ROWS // 100 + 1
+    assert client.faults == 1
+
+
+async def test_a_walk_through_huge_strings_is_cut_off() -> None:
+    page: list[Row] = [(f"{ROOT}.6.1.{number}", b"x" * 65_000) for number in range(1, 100)]
+    client = await begun(FakeAgent(pages=lambda: [page]))
+    octets = sum(len(value) for _, value in await client.walk(ROOT) if isinstance(value, bytes))
+    assert octets <= MAX_OCTETS
+    assert client.faults == 1
+
+
+async def test_a_lost_page_is_asked_for_again() -> None:
+    agent = FakeAgent(pages=lambda: [rows(1, 2), rows(3)], lose=1)
+    client = await begun(agent)
+    assert await client.walk(ROOT) == rows(1, 2, 3)
+
+
+async def test_ignored_getbulk_is_replaced_by_getnext_and_remembered() -> None:
+    def ignore_bulk(repetitions: int) -> None:
+        if repetitions:
+            raise Timeout("no answer")
+
+    agent = FakeAgent(pages=lambda: [rows(1)], page_rule=ignore_bulk)
+    client = await begun(agent)
+    await client.get(OIDS[:1])
+    assert await client.walk(ROOT) == rows(1)
+    assert await client.walk(ROOT) == rows(1)
+    assert agent.walks == [25, 0, 0]
+
+
+async def test_pages_too_large_to_read_are_halved_and_the_size_remembered() -> None:
+    def too_large(repetitions: int) -> None:
+        if repetitions > 6:
+            raise Protocol("oversized")
+
+    agent = FakeAgent(pages=lambda: [rows(1)], page_rule=too_large)
+    client = await begun(agent, retries=0)
+    await client.get(OIDS[:1])
+    assert await client.walk(ROOT) == rows(1)
+    assert await client.walk(ROOT) == rows(1)
+    assert agent.walks == [25, 12, 6, 6]
+
+
+async def test_v1_walks_with_getnext() -> None:
+    agent = FakeAgent(pages=lambda: [rows(1)])
+    client = await begun(agent, credentials=V2C.model_copy(update={"version": "1"}))
+    await client.walk(ROOT)
+    assert agent.walks == [0]
+
+
+async def versions_tried(agent: FakeAgent, polls: int, credentials: Credentials = V2C) -> list[str]:
+    client = Client(agent.open, "192.0.2.1", 161, credentials, timeout=1, retries=0)
+    tried: list[str] = []
+    failed = False
+    for _ in range(polls):
+        await client.begin(silent=failed)
+        tried.append(client.version)
+        try:
+            await client.get(OIDS[:1])
+            failed = False
+        except SnmpError:
+            failed = True
+        client.end(failed=failed)
+    return tried
+
+
+async def test_a_printer_silent_on_v2c_is_tried_as_v1_every_other_time() -> None:
+    assert await versions_tried(FakeAgent(lose=100), 5) == ["2c", "1", "2c", "1", "2c"]
+
+
+async def test_a_version_that_was_answered_is_kept() -> None:
+    assert await versions_tried(FakeAgent(lose=1), 4) == ["2c", "1", "1", "1"]
+
+
+async def test_v3_never_falls_back() -> None:
+    user = UserCredentials(version="3", user="u")
+    assert await versions_tried(FakeAgent(lose=100), 3, user) == ["3", "3", "3"]
+
+
+async def test_a_failed_poll_drops_the_session_and_a_good_one_keeps_it() -> None:
+    agent = FakeAgent()
+    client = await begun(agent)
+    await client.get(OIDS[:1])
+    client.end(failed=False)
+    await client.begin(silent=False)
+    assert (len(agent.targets), agent.closed) == (1, 0)
+    client.end(failed=True)
+    assert agent.closed == 1
+    await client.begin(silent=True)
+    assert len(agent.targets) == 2
+
+
+async def test_requests_are_counted_for_each_poll() -> None:
+    client = await begun(FakeAgent())
+    await client.get(OIDS[:1])
+    client.end(failed=True)
+    assert client.requests == 1
+    await client.begin(silent=False)
+    assert client.requests == 0
+    await client.get(OIDS[:1])
+    assert client.requests == 1
+
+
+async def test_a_name_without_address_is_a_failure_of_its_own() -> None:
+    client = Client(FakeAgent().open, "no-such-printer.invalid", 161, V2C, timeout=5, retries=0)
+    with pytest.raises(Resolve, match=r"no-such-printer\.invalid"):
+        await client.begin(silent=False)
+
+
+@pytest.mark.parametrize("host", ["a" * 300, "bad\x00name", "ü" * 80, ".", ""])
+async def test_no_host_name_breaks_the_resolver(host: str) -> None:
+    client = Client(FakeAgent().open, host, 161, V2C, timeout=5, retries=0)
+    try:
+        await client.begin(silent=False)
+    except Resolve:
+        pass
+    else:
+        assert client.address
+
+
+async def test_a_name_is_resolved_to_the_address_that_is_asked() -> None:
+    agent = FakeAgent()
+    client = Client(agent.open, "localhost", 161, V2C, timeout=5, retries=0)
+    await client.begin(silent=False)
+    assert client.address in {"127.0.0.1", "::1"}
+    assert agent.targets == [Target(client.address, 161, V2C)]
+
+
+async def test_a_name_server_that_hangs_costs_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*arguments: object, **options: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hang)
+    client = Client(FakeAgent().open, "printer.example", 161, V2C, timeout=0.01, retries=0)
+    with pytest.raises(Resolve, match="did not answer"):
+        await client.begin(silent=False)

@@ -1,0 +1,234 @@
+"""The HTTP side, over real connections."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import pytest
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from exporter.config import ConfigError, Fault
+from exporter.metrics import families as f
+from exporter.metrics.exporter import Self, self_registry
+from exporter.metrics.lines import Lines, LineWriter
+from exporter.web.server import COLLECTABLE, TIMEOUT_HEADER, application, listen, scrape_timeout, split_address
+from tests.support.agents import own_address
+
+
+def lines_of(name: str) -> Lines:
+    writer = LineWriter([("printer", name)])
+    writer.add(f.UP, 1)
+    writer.add(f.PAGES, 12345, serial="S", unit="impressions")
+    writer.add(f.INFO, 1, model='a "quoted" \\ model')
+    return writer.lines()
+
+
+@dataclass
+class FakeExporter:
+    deadline: float = 20.0
+    printer_count: int = 3
+    scrapes: list[float] = field(default_factory=list)
+    faults: tuple[Fault, ...] = ()
+    reloads: int = 0
+    polled: tuple[str, ...] = ("one", "two")
+    registry: CollectorRegistry = field(
+        default_factory=lambda: self_registry(
+            lambda: Self(printers=3, cycles=7, cycle_duration=1.5, reload_succeeded=True, reload_success_at=1.79e9)
+        )
+    )
+
+    async def scrape(self, timeout: float) -> None:
+        self.scrapes.append(timeout)
+
+    def printer_lines(self) -> Iterator[Lines]:
+        yield from map(lines_of, self.polled)
+
+    def reload(self) -> None:
+        self.reloads += 1
+        if self.faults:
+            raise ConfigError(self.faults)
+
+
+@asynccontextmanager
+async def serving(exporter: FakeExporter, **options: str) -> AsyncIterator[aiohttp.ClientSession]:
+    runner = await listen(application(exporter, **options), f"{own_address()}:0")
+    host, port = runner.addresses[0][:2]
+    async with aiohttp.ClientSession(f"http://{host}:{port}", auto_decompress=False) as client:
+        yield client
+    await runner.cleanup()
+
+
+async def fetch(client: aiohttp.ClientSession, path: str, **headers: str) -> tuple[int, str, bytes]:
+    async with client.get(path, headers={"Accept-Encoding": "identity"} | headers) as answer:
+        return answer.status, answer.headers["Content-Type"], await answer.read()
+
+
+async def test_metrics_polls_and_answers_in_the_text_format() -> None:
+    exporter = FakeExporter()
+    async with serving(exporter) as client:
+        status, kind, body = await fetch(client, "/metrics")
+    assert (status, kind) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    names = [family.name for family in parse_text(body.decode())]
+    assert names[:3] == ["printer_up", "printer_info", "printer_pages"]
+    assert "printcam_exporter_cycles" in names
+    assert "process_cpu_seconds" in names
+    assert len(names) == len(set(names))
+    assert exporter.scrapes == [20]
+
+
+async def test_openmetrics_is_answered_to_whoever_asks_for_it() -> None:
+    async with serving(FakeExporter()) as client:
+        accept = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
+        _, kind, body = await fetch(client, "/metrics", Accept=accept)
+    assert kind.startswith("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    assert body.endswith(b"# EOF\n")
+    assert body.count(b"# EOF") == 1
+    families = {family.name: family for family in parse_openmetrics(body.decode())}  # type: ignore[no-untyped-call]
+    assert families["printer_pages"].type == "counter"
+    assert families["printer"].samples[0].labels["model"] == 'a "quoted" \\ model'
+
+
+@pytest.mark.parametrize("offer", ["gzip", "deflate, gzip;q=0.9", "GZIP"])
+async def test_gzip_is_used_where_it_is_offered(offer: str) -> None:
+    async with serving(FakeExporter()) as client:
+        headers = {"Accept-Encoding": offer}
+        async with client.get("/metrics", headers=headers) as answer:
+            assert answer.headers["Content-Encoding"] == "gzip"
+            assert b"printer_up" in gzip.decompress(await answer.read())
+
+
+@pytest.mark.parametrize("offer", ["identity", "", "br"])
+async def test_nothing_is_compressed_for_others(offer: str) -> None:
+    headers = {"Accept-Encoding": offer}
+    async with serving(FakeExporter()) as client, client.get("/metrics", headers=headers) as answer:
+        assert "Content-Encoding" not in answer.headers
+        assert b"printer_up" in await answer.read()
+
+
+async def test_collect_limits_what_is_polled_and_returned() -> None:
+    exporter = FakeExporter()
+    async with serving(exporter) as client:
+        _, _, own = await fetch(client, "/metrics?collect[]=self")
+        assert exporter.scrapes == [], "nothing was polled"
+        _, _, printers = await fetch(client, "/metrics?collect[]=printers")
+        _, _, both = await fetch(client, "/metrics?collect[]=printers&collect[]=self")
+    assert b"printer_up" not in own
+    assert b"printcam_exporter_build_info" in own
+    assert b"printcam_exporter" not in printers
+    assert b"printer_up" in printers
+    assert b"printer_up" in both
+    assert b"printcam_exporter_build_info" in both
+
+
+async def test_an_unknown_collector_is_a_bad_request_that_names_the_known() -> None:
+    exporter = FakeExporter()
+    async with serving(exporter) as client:
+        status, _, body = await fetch(client, "/metrics?collect[]=printer")
+    assert status == 400
+    assert body.decode() == f"collect[]=printer: not one of {', '.join(sorted(COLLECTABLE))}\n"
+    assert exporter.scrapes == []
+
+
+@pytest.mark.parametrize(
+    ("header", "deadline", "expected"),
+    [
+        (None, 20, 20),
+        ("30", 20, 20),
+        ("10", 20, 9.5),
+        ("10.25", 20, 9.75),
+        ("0.6", 20, 0.3),
+        ("0.1", 20, 0.05),
+        ("0", 20, 20),
+        ("-5", 20, 20),
+        ("soon", 20, 20),
+        ("nan", 20, 20),
+        ("inf", 20, 20),
+        ("", 20, 20),
+    ],
+)
+def test_the_answer_leaves_before_the_scraper_gives_up(header: str | None, deadline: float, expected: float) -> None:
+    assert scrape_timeout(header, deadline) == pytest.approx(expected)
+
+
+async def test_the_scrapers_timeout_is_passed_on() -> None:
+    exporter = FakeExporter()
+    async with serving(exporter) as client:
+        await fetch(client, "/metrics", **{TIMEOUT_HEADER: "10"})
+    assert exporter.scrapes == [9.5]
+
+
+async def test_the_landing_page_leads_to_the_metrics() -> None:
+    async with serving(FakeExporter(), telemetry_path="/m<e>trics") as client:
+        status, kind, body = await fetch(client, "/")
+        assert (status, kind) == (200, "text/html; charset=utf-8")
+        assert b'href="m&lt;e&gt;trics"' in body
+        assert b"Printers in the inventory: 3, polled so far: 2." in body
+        assert (await fetch(client, "/m<e>trics"))[0] == 200
+        assert (await fetch(client, "/metrics"))[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/-/healthy", "/-/ready"])
+async def test_health_and_readiness_are_answered_without_a_poll(path: str) -> None:
+    exporter = FakeExporter()
+    async with serving(exporter) as client:
+        assert (await fetch(client, path))[0] == 200
+    assert exporter.scrapes == []
+
+
+async def test_reload_answers_with_every_fault_and_only_to_post_and_put() -> None:
+    faults = (Fault("c.yaml", 3, "printers[0].host", "wrong"), Fault("c.yaml", 5, "", "also wrong"))
+    exporter = FakeExporter()
+    async with serving(exporter) as client:
+        async with client.post("/-/reload") as answer:
+            assert answer.status == 200
+        exporter.faults = faults
+        async with client.put("/-/reload") as answer:
+            assert answer.status == 500
+            text = await answer.text()
+        assert (await fetch(client, "/-/reload"))[0] == 405
+    assert "c.yaml:3: printers[0].host: wrong" in text
+    assert "c.yaml:5: also wrong" in text
+    assert exporter.reloads == 2
+
+
+async def test_a_client_that_leaves_in_mid_answer_harms_nobody() -> None:
+    exporter = FakeExporter(polled=tuple(f"printer {n}" for n in range(20_000)))
+    async with serving(exporter) as client:
+        answer = await client.get("/metrics")
+        answer.close()
+        assert (await fetch(client, "/-/healthy"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        (":10143", (None, 10143)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("localhost:80", ("localhost", 80)),
+        ("[::1]:10143", ("::1", 10143)),
+    ],
+)
+def test_listen_addresses(address: str, expected: tuple[str | None, int]) -> None:
+    assert split_address(address) == expected
+
+
+@pytest.mark.parametrize("address", ["", "10143", "host", "host:", ":x", ":-1", ":65536", "::1:80"])
+def test_a_bad_listen_address_is_refused_with_a_hint(address: str) -> None:
+    with pytest.raises(ValueError, match="write host:port or :port"):
+        split_address(address)
+
+
+async def test_a_port_in_use_is_an_error_and_leaks_nothing() -> None:
+    app = web.Application()
+    first = await listen(app, f"{own_address()}:0")
+    host, port = first.addresses[0][:2]
+    with pytest.raises(OSError, match="address already in use"):
+        await listen(web.Application(), f"{host}:{port}")
+    await first.cleanup()
+    assert len(asyncio.all_tasks()) == 1

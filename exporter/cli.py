@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 DEFAULT_CONFIG = Path("config.yaml")
 
 
+class _UsageError(Exception):
+    """What was typed cannot be meant."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
@@ -39,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 1
+    except _UsageError as error:
+        print(f"printcam-exporter: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
 
@@ -142,7 +149,10 @@ def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Pri
     for printer in loaded.printers if loaded else ():
         if options.host in {printer.name, printer.host, f"{printer.host}:{printer.port}"}:
             return printer
-    host, port = config.split_host(options.host)
+    try:
+        host, port = config.split_host(options.host)
+    except ValueError as error:
+        raise _UsageError(f"{options.host}: {error}") from None
     return Printer(
         name=options.host,
         host=host,
@@ -184,20 +194,36 @@ async def _run_probe(printer: Printer, loaded: Config | None) -> int:
 async def _run_demo(options: argparse.Namespace) -> int:
     from exporter.simulator.office import Office  # noqa: PLC0415 - nobody else pays for the simulator
 
-    async with Office() as office:
+    office = Office()
+    try:
+        await office.start()
+    except OSError:  # another demo has the port
+        office = Office(port=0)
+        await office.start()
+    try:
         text = office.config_text()
-        host, port = server.split_address(options.listen_address)
-        url = f"http://{host or 'localhost'}:{port}"
-        print(f"A simulated office of {len(office.printers)} printers is running. Stop it with Ctrl-C.")
-        print(f"  {url}{options.telemetry_path}   the metrics; each scrape polls the printers")
-        print(f"  {url}/   where else to look")
-        first = office.printers[0]
-        print(f"  printcam-exporter probe {first.host}:{first.port}   one printer, for a person")
-        return await _run(App(lambda: config.parse(text, "demo.yaml")), options)
+        app = App(lambda: config.parse(text, "demo.yaml"))
+        _greet(options, [f"{printer.host}:{printer.port}" for printer in office.printers])
+        return await _run(app, options)
+    finally:
+        await office.close()
+
+
+def _greet(options: argparse.Namespace, hosts: Sequence[str]) -> None:
+    host, port = server.split_address(options.listen_address)
+    url = f"http://{host or 'localhost'}:{port}"
+    print(f"A simulated office of {len(hosts)} printers is running. Stop it with Ctrl-C.")
+    print(f"  {url}{options.telemetry_path}   the metrics; each scrape polls the printers")
+    print(f"  {url}/   where else to look")
+    print(f"  printcam-exporter probe {hosts[0]}   one printer, for a person")
 
 
 async def _run(app: App, options: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
+    try:
+        server.split_address(options.listen_address)
+    except ValueError as error:
+        raise _UsageError(f"--web.listen-address: {error}") from None
     _raise_file_limit()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -208,7 +234,7 @@ async def _run(app: App, options: argparse.Namespace) -> int:
     try:
         routes = server.application(app, telemetry_path=options.telemetry_path)
         runner = await server.listen(routes, options.listen_address)
-    except (OSError, ValueError) as error:
+    except OSError as error:
         log.error("cannot listen", extra={"address": options.listen_address, "error": error})  # noqa: TRY400
         await app.close()
         return 1

@@ -39,8 +39,9 @@ def _in_night(expected: ExpectedOff, moment: datetime) -> bool:
 
 def _window_end(expected: ExpectedOff, moment: datetime) -> datetime | None:
     """Return when the window that ended within the last `grace` seconds did; None when none has."""
-    earliest = moment - timedelta(seconds=expected.grace)
-    return max((end for end in _edges(expected, moment) if earliest < end <= moment), default=None)
+    earliest = moment.timestamp() - expected.grace  # not by the clock on the wall, which may have been changed since
+    ends = (end for end in _edges(expected, moment) if end <= moment and end.timestamp() > earliest)
+    return max(ends, default=None)
 
 
 def _edges(expected: ExpectedOff, moment: datetime) -> list[datetime]:

@@ -7,7 +7,8 @@ are not offered (such credentials go to the other engine).
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from gufo.snmp import (
@@ -115,21 +116,19 @@ class _GufoSession:
     def close(self) -> None:
         del self._session
 
-    async def page(self, rows: AsyncIterator[tuple[str, object]], timeout: float) -> list[Row]:
-        """Take the next row with one request, and those that came with it without another."""
-        page: list[Row] = []
+    async def row(self, rows: AsyncIterator[tuple[str, object]], timeout: float) -> tuple[str, object]:
+        """Take the next row, with one request."""
+        return await self._bounded(lambda: anext(rows), timeout)
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Send nothing meanwhile: taking a row that was not received yet ends the page."""
+        self._turnstile.shut = True
         try:
-            oid, value = await self._bounded(lambda: anext(rows), timeout)
-            self._turnstile.shut = True
-            while True:
-                if value is not None:
-                    page.append((oid, _value(value)))
-                oid, value = await anext(rows)
-        except (StopAsyncIteration, _PageEndError):
-            pass
+            with suppress(_PageEndError):
+                yield
         finally:
             self._turnstile.shut = False
-        return page
 
     async def _bounded(self, request: Callable[[], Awaitable[T]], timeout: float) -> T:
         try:
@@ -153,9 +152,25 @@ class _GufoWalk:
     def __init__(self, session: _GufoSession, rows: AsyncIterator[tuple[str, object]]) -> None:
         self._session = session
         self._rows = rows
+        self._ended = False
 
     async def page(self, timeout: float) -> list[Row]:
-        return await self._session.page(self._rows, timeout)
+        page: list[Row] = []
+        try:
+            while not page and not self._ended:
+                _append(page, await self._session.row(self._rows, timeout))
+                with self._session.held_back():
+                    while True:
+                        _append(page, await anext(self._rows))
+        except StopAsyncIteration:
+            self._ended = True
+        return page
+
+
+def _append(page: list[Row], row: tuple[str, object]) -> None:
+    oid, value = row
+    if value is not None:
+        page.append((oid, _value(value)))
 
 
 def _library_session(target: Target, policer: BasePolicer) -> SnmpSession:

@@ -1,0 +1,273 @@
+"""The command line, run as an administrator runs it: a process of its own."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from exporter import __version__
+from exporter.simulator.office import Office
+from tests.support.agents import free_port, own_address
+
+START_LIMIT = 30.0
+GOOD = """
+polling: {{ timeout: 500ms, retries: 0, min_interval: 0 }}
+printers:
+  - {{ name: One, host: "{host}" }}
+"""
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "exporter", *arguments]
+
+
+def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": "160"}
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, timeout=60, check=False, cwd=cwd, env=environment
+    )
+
+
+async def run_beside(*arguments: str) -> tuple[int, str]:
+    """Run a command while agents of this process answer; return exit code and output."""
+    result = await asyncio.to_thread(run, *arguments)
+    return result.returncode, result.stdout + result.stderr
+
+
+def fetch(url: str, *, method: str = "GET", timeout: float = 30, headers: Mapping[str, str] | None = None) -> str:
+    with urlopen(Request(url, method=method, headers=dict(headers or {})), timeout=timeout) as answer:  # noqa: S310
+        return str(answer.read().decode())
+
+
+@contextmanager
+def serving(*arguments: str, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Start the exporter and yield it with its URL once it answers."""
+    address = f"{own_address()}:{free_tcp_port()}"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command(*arguments, f"--web.listen-address={address}"), stdout=stream, stderr=subprocess.STDOUT
+        )
+        try:
+            await_ready(process, f"http://{address}", log)
+            yield process, f"http://{address}"
+        finally:
+            process.kill()
+            process.wait(10)
+
+
+def free_tcp_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    limit = time.monotonic() + START_LIMIT
+    while time.monotonic() < limit:
+        assert process.poll() is None, log.read_text()
+        try:
+            fetch(f"{url}/-/ready", timeout=5)
+        except OSError:
+            continue
+        return
+    raise TimeoutError(log.read_text())
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout == f"printcam-exporter {__version__}\n"
+    shown = run("--help").stdout
+    for word in ("demo", "check", "probe", "--config.file", "--web.listen-address", "--web.telemetry-path", "--log.level"):
+        assert word in shown
+
+
+def test_check_accepts_a_good_config(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(GOOD.format(host="192.0.2.1"))
+    done = run("check", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "config.yaml: valid, 1 printers\n")
+
+
+@pytest.mark.parametrize("where", [["check", "bad.yaml"], ["check", "--config.file=bad.yaml"], ["--config.file=bad.yaml"]])
+def test_every_fault_of_a_bad_config_is_reported_with_its_line(where: list[str], tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("pollin: {}\nprinters:\n  - { name: One }\n  - { name: One, host: 1.2.3.4 }\n")
+    done = run(*where, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        'bad.yaml:1: pollin: unknown key "pollin"; did you mean "polling"?',
+        "bad.yaml:3: printers[0].host: missing",
+        "bad.yaml:4: printers[1].name: the printer in line 3 has the same name",
+    ]
+
+
+def test_a_missing_config_is_a_clear_error(tmp_path: Path) -> None:
+    done = run(cwd=tmp_path)
+    assert done.returncode == 1
+    assert "config.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_option_is_refused() -> None:
+    assert run("--web.listen-adress=:1").returncode == 2
+
+
+async def test_probe_shows_a_printer_to_a_person() -> None:
+    async with Office(base="127.78.1.1", port=0, clock=lambda: 0.0) as office:
+        first = office.printers[0]
+        code, shown = await run_beside("probe", f"{first.host}:{first.port}")
+    assert code == 0, shown
+    for words in ("HP Color LaserJet MFP M477fdw", "VNB8K6Q02T", "Black toner", "83%", "CF410X", "Tray 2", "Front Door"):
+        assert words in shown
+
+
+async def test_probe_finds_printers_of_the_config_by_name_and_speaks_v3(tmp_path: Path) -> None:
+    async with Office(base="127.78.2.1", port=0, clock=lambda: 0.0) as office:
+        config = tmp_path / "config.yaml"
+        config.write_text(office.config_text())
+        v3 = next(p for p in office.printers if p.credentials == "office-v3")
+        code, shown = await run_beside("probe", v3.name, f"--config.file={config}")
+    assert code == 0, shown
+    assert "SNMP v3" in shown
+
+
+async def test_probe_tries_v1_where_v2c_meets_silence() -> None:
+    async with Office(base="127.78.3.1", port=0, clock=lambda: 0.0) as office:
+        v1_only = next(p for p in office.printers if "v1" in p.note)
+        code, shown = await run_beside("probe", f"{v1_only.host}:{v1_only.port}")
+    assert code == 0, shown
+    assert "SNMP v1" in shown
+
+
+@pytest.mark.parametrize(("host", "reason"), [("no-such-host.invalid", "resolve"), ("PORT", "refused")])
+def test_probe_says_why_a_printer_cannot_be_asked(host: str, reason: str) -> None:
+    address = own_address()
+    done = run("probe", host.replace("PORT", f"{address}:{free_port(address)}"))
+    assert done.returncode == 1
+    assert f": {reason}: " in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_probe_refuses_what_is_no_host() -> None:
+    done = run("probe", "printer:99999")
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_serves_an_office_that_lives(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with serving("demo", log=log) as (_, url):
+        first = fetch(f"{url}/metrics")
+        assert first.count("\nprinter_up{") >= 12
+        assert len(re.findall(r"\nprinter_up\{.*\} 1", first)) >= 12
+        assert "/metrics" in log.read_text()
+        pages = re.compile(r'printer_pages_total\{printer="Accounting".*\} (\d+)')
+        limit = time.monotonic() + START_LIMIT
+        while pages.findall(fetch(f"{url}/metrics")) == pages.findall(first):
+            assert time.monotonic() < limit, "the page counter stands still"
+
+
+def test_sigterm_stops_within_five_seconds_in_the_middle_of_a_scrape(tmp_path: Path) -> None:
+    address = own_address()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind((address, 0))
+        config = tmp_path / "config.yaml"
+        host = f"{address}:{silent.getsockname()[1]}"
+        config.write_text(f'polling: {{ timeout: 30s }}\nprinters: [{{ name: Silent, host: "{host}" }}]\n')
+        with serving(f"--config.file={config}", log=tmp_path / "log") as (process, url):
+            host_, _, port = url.removeprefix("http://").partition(":")
+            with socket.create_connection((host_, int(port))) as scrape:
+                scrape.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+                silent.settimeout(10)
+                assert silent.recv(2000), "the poll is under way"
+                process.send_signal(signal.SIGTERM)
+                started = time.monotonic()
+                assert process.wait(10) == 0, (tmp_path / "log").read_text()
+                assert time.monotonic() - started < 5
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def reload_state(url: str) -> str:
+    found = re.search(r"(?m)^printcam_exporter_config_last_reload_successful (\S+)", fetch(f"{url}/metrics?collect[]=self"))
+    assert found
+    return found[1]
+
+
+def devices(url: str) -> str:
+    found = re.search(r'devices\{kind="printer"\} (\S+)', fetch(f"{url}/metrics?collect[]=self"))
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize("way", ["SIGHUP", "POST"])
+def test_a_reload_takes_the_new_config_or_changes_nothing(way: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(GOOD.format(host=own_address()))
+    log = tmp_path / "log"
+
+    def reload(process: subprocess.Popen[bytes], url: str) -> None:
+        if way == "SIGHUP":
+            process.send_signal(signal.SIGHUP)
+            return
+        try:
+            fetch(f"{url}/-/reload", method="POST")
+        except HTTPError as error:
+            assert error.code == 500
+            assert "config.yaml:3" in error.read().decode()
+            error.close()
+
+    def eventually(url: str, state: str, count: str) -> None:
+        limit = time.monotonic() + START_LIMIT
+        while (reload_state(url), devices(url)) != (state, count):
+            assert time.monotonic() < limit, log.read_text()
+
+    with serving(f"--config.file={config}", log=log) as (process, url):
+        assert (reload_state(url), devices(url)) == ("1.0", "1.0")
+        good = config.read_text()
+        config.write_text(good + f'  - {{ name: Two, host: "{own_address()}" }}\n')
+        reload(process, url)
+        eventually(url, "1.0", "2.0")
+        config.write_text("printers:\n  - { name: One, host: x }\n  - { name: One }\n")
+        reload(process, url)
+        eventually(url, "0.0", "2.0")
+        config.write_text(good)
+        reload(process, url)
+        eventually(url, "1.0", "1.0")
+
+
+def test_a_port_in_use_ends_the_start_with_a_clear_line(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(GOOD.format(host=own_address()))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run(f"--config.file={config}", f"--web.listen-address=127.0.0.1:{taken.getsockname()[1]}")
+    assert done.returncode == 1
+    assert "cannot listen" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_log_lines_can_be_json(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(GOOD.format(host=own_address()))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = run(f"--config.file={config}", f"--web.listen-address={address}", "--log.format=json")
+    line = json.loads(done.stderr.splitlines()[-1])
+    assert (line["level"], line["msg"], line["address"]) == ("error", "cannot listen", address)
+
+
+def test_a_bad_listen_address_is_refused_with_a_hint(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(GOOD.format(host=own_address()))
+    done = run("--web.listen-address=nonsense", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "printcam-exporter: --web.listen-address: 'nonsense' is not an address to listen on; write host:port or :port\n"
+    )

@@ -1,0 +1,412 @@
+"""What is known of a printer between its polls: silence, recovery, windows, held levels, reboots and counts."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exporter.config import Thresholds
+from exporter.printers.model import Alert, Bin, Failure, Identity, Level, Poll, Snapshot, Supply, SupplyRow
+from exporter.printers.record import Record, Since, SupplySince, after_poll, boot_time
+from exporter.printers.status import Severity
+
+START = 1_000_000.0
+WRAP = 2**32 / 100
+DAY = 86_400.0
+
+
+def supply(says: Level = Level.KNOWN, ratio: float | None = 0.5, *, description: str = "TK-1", row: int = 1) -> Supply:
+    if says is not Level.KNOWN:
+        ratio = None
+    shape = SupplyRow(
+        row=row,
+        supply="Black toner",
+        kind="toner",
+        color="black",
+        description=description,
+        part="",
+        unit="percent",
+        inverted=False,
+        thresholds=Thresholds(),
+        overridden=False,
+        level_oid="",
+        capacity_oid="",
+    )
+    return Supply(shape, says, ratio, None if ratio is None else round(ratio * 100), 100)
+
+
+def snapshot(
+    *supplies: Supply, serial: str = "A1", errors: frozenset[str] | None = frozenset(), uptime: float | None = None
+) -> Snapshot:
+    return Snapshot(
+        identity=Identity(serial=serial),
+        supplies=supplies or (supply(),),
+        trays=(),
+        bins=(Bin("Top", 0.5),),
+        covers=(("Front", True),),
+        alerts=(Alert("information", "powerUp", "generalPrinter", "unknown", "", None),),
+        errors=errors,
+        state="idle",
+        pages=7,
+        pages_unit="impressions",
+        uptime=uptime,
+    )
+
+
+def poll(result: Snapshot | Failure, at: float) -> Poll:
+    return Poll(result, at=at, duration=0.1, requests=3, address="192.0.2.1", version="2c")
+
+
+TIMEOUT = Failure("timeout", "")
+
+
+def answer(record: Record, at: float, result: Snapshot | None = None, *, excused: bool = False) -> Record:
+    return after_poll(record, poll(result or snapshot(), at), excused=excused, offline_after=3, retain=7 * DAY)
+
+
+def fail(record: Record, *moments: float, excused: bool = False, retain: float = 7 * DAY) -> Record:
+    for at in moments:
+        record = after_poll(record, poll(TIMEOUT, at), excused=excused, offline_after=3, retain=retain)
+    return record
+
+
+def answered(result: Snapshot | None = None) -> Record:
+    return answer(Record(), START, result)
+
+
+def status(record: Record) -> str:
+    assert record.status
+    return record.status.status
+
+
+# ---- status
+
+
+def test_before_the_first_poll_nothing_is_known() -> None:
+    record = Record()
+    assert (record.up, record.status, record.snapshot, record.polls) == (None, None, None, 0)
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (snapshot(), "ok"),
+        (snapshot(supply(ratio=0.15)), "warning"),
+        (snapshot(errors=frozenset({"jammed"})), "error"),
+    ],
+)
+def test_an_answer_gives_the_status_that_it_says(result: Snapshot, expected: str) -> None:
+    record = answered(result)
+    assert (record.up, record.status) == (True, Since(expected, START))
+
+
+def test_a_status_lasts_since_it_began() -> None:
+    record = answer(answered(), START + 60)
+    assert record.status == Since("ok", START)
+    record = answer(record, START + 120, snapshot(errors=frozenset({"jammed"})))
+    assert record.status == Since("error", START + 120)
+    record = answer(record, START + 180)
+    assert record.status == Since("ok", START + 180)
+
+
+def test_a_supplys_status_lasts_since_it_began() -> None:
+    record = answered()
+    assert record.supplies == {"Black toner": SupplySince(Severity.OK, START)}
+    record = answer(record, START + 60, snapshot(supply(ratio=0.3)))
+    assert record.supplies == {"Black toner": SupplySince(Severity.OK, START)}
+    record = answer(record, START + 120, snapshot(supply(ratio=0.15)))
+    assert record.supplies == {"Black toner": SupplySince(Severity.WARNING, START + 120)}
+
+
+def test_a_supply_without_a_status_has_none_since() -> None:
+    assert answered(snapshot(supply(Level.UNKNOWN))).supplies == {}
+    assert answered(snapshot(supply(Level.SOME))).supplies == {"Black toner": SupplySince(Severity.OK, START)}
+
+
+# ---- silence
+
+
+def test_up_falls_at_once_and_the_status_after_three_failures() -> None:
+    record = fail(answered(), START + 60)
+    assert (record.up, record.status) == (False, Since("ok", START))
+    record = fail(record, START + 120)
+    assert record.status == Since("ok", START)
+    record = fail(record, START + 180)
+    assert (record.up, record.status) == (False, Since("offline", START + 180))
+    assert fail(record, START + 240).status == Since("offline", START + 180)
+
+
+def test_a_printer_that_never_answered_is_unknown_then_offline() -> None:
+    record = fail(Record(), START, START + 60)
+    assert (record.up, record.status, record.snapshot) == (False, Since("unknown", START), None)
+    assert fail(record, START + 120).status == Since("offline", START + 120)
+
+
+def test_an_answer_between_failures_starts_their_count_afresh() -> None:
+    record = answer(fail(answered(), START + 60, START + 120), START + 180)
+    assert status(fail(record, START + 240, START + 300)) == "ok"
+
+
+def test_recovery_shows_with_the_first_answer() -> None:
+    record = answer(fail(answered(), START + 60, START + 120, START + 180), START + 240)
+    assert (record.up, record.status, record.failures_in_row) == (True, Since("ok", START + 240), 0)
+    assert record.last_success == START + 240
+
+
+def test_momentary_values_stay_until_offline_and_lasting_ones_beyond() -> None:
+    record = fail(answered(), START + 60, START + 120)
+    assert record.snapshot == snapshot()
+    record = fail(record, START + 180)
+    assert record.snapshot == replace(snapshot(), bins=(), covers=(), alerts=(), errors=None, state=None)
+
+
+def test_momentary_values_that_went_do_not_come_back_in_a_window() -> None:
+    offline = fail(answered(), START + 60, START + 120, START + 180)
+    record = fail(offline, START + 240, excused=True)
+    assert status(record) == "unknown"
+    assert record.snapshot == offline.snapshot
+
+
+def test_lasting_values_go_when_the_silence_is_longer_than_retain() -> None:
+    record = fail(answered(), START + DAY, START + 7 * DAY)
+    assert record.snapshot
+    assert record.supplies
+    record = fail(record, START + 7 * DAY + 1)
+    assert (record.snapshot, record.supplies, record.last_success) == (None, {}, START)
+    assert answer(record, START + 8 * DAY).snapshot == snapshot()
+
+
+def test_nothing_is_retained_where_retain_is_0() -> None:
+    assert fail(answered(), START + 60, retain=0).snapshot is None
+
+
+def test_a_clock_set_back_makes_nobody_older() -> None:
+    record = fail(answered(), START - 10 * DAY, START - 10 * DAY + 60)
+    assert record.silence == 60
+    assert record.snapshot
+
+
+# ---- expected_off
+
+
+def test_in_a_window_a_silent_printer_is_unknown_at_once_and_its_failures_do_not_count() -> None:
+    record = fail(answered(), START + 60, START + 120, START + 180, START + 240, excused=True)
+    assert (record.up, record.status, record.excused) == (False, Since("unknown", START + 60), True)
+    assert (record.failures_in_row, record.failures) == (0, {"timeout": 4})
+    record = fail(record, START + 300, START + 360)
+    assert (record.status, record.excused) == (Since("unknown", START + 60), False)
+    assert fail(record, START + 420).status == Since("offline", START + 420)
+
+
+def test_an_offline_printer_is_unknown_in_a_window_and_offline_with_the_first_failure_after_it() -> None:
+    record = fail(answered(), START + 60, START + 120, START + 180)
+    record = fail(record, START + 240, excused=True)
+    assert record.status == Since("unknown", START + 240)
+    assert fail(record, START + 300).status == Since("offline", START + 300)
+
+
+def test_a_printer_that_answers_in_a_window_has_the_status_that_it_says() -> None:
+    record = answer(Record(), START, excused=True)
+    assert (record.status, record.excused) == (Since("ok", START), True)
+
+
+def test_only_unexcused_silence_lets_lasting_values_expire() -> None:
+    record = fail(answered(), *(START + day * DAY for day in range(1, 40)), excused=True)
+    assert record.silence == 0
+    assert record.snapshot == snapshot()
+    record = fail(record, START + 40 * DAY, START + 46 * DAY)
+    assert record.snapshot
+    assert fail(record, START + 46 * DAY + 1).snapshot is None
+
+
+# ---- levels that sleep
+
+
+def held(before: Snapshot, now: Snapshot) -> Supply:
+    """Return the first supply after an answer `before` and one `now`."""
+    record = answer(answered(before), START + 60, now)
+    assert record.snapshot
+    return record.snapshot.supplies[0]
+
+
+def test_a_sleeping_printers_unknown_does_not_replace_a_known_level() -> None:
+    found = held(snapshot(supply(ratio=0.15)), snapshot(supply(Level.UNKNOWN)))
+    assert (found.says, found.ratio, found.level) == (Level.KNOWN, 0.15, 15)
+    record = answered(snapshot(supply(ratio=0.15)))
+    for minute in range(1, 10):
+        record = answer(record, START + minute * 60, snapshot(supply(Level.UNKNOWN)))
+    assert record.status == Since("warning", START)
+    assert record.supplies == {"Black toner": SupplySince(Severity.WARNING, START)}
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        snapshot(supply(Level.UNKNOWN), serial="B2"),
+        snapshot(supply(Level.UNKNOWN, description="TK-2")),
+    ],
+)
+def test_an_unknown_of_another_printer_or_cartridge_replaces_a_known_level(now: Snapshot) -> None:
+    assert held(snapshot(supply(ratio=0.15)), now).says is Level.UNKNOWN
+
+
+@pytest.mark.parametrize("says", [Level.SOME, Level.UNRESTRICTED, Level.EMPTY, Level.IMPLAUSIBLE])
+def test_whatever_a_printer_does_say_replaces_a_known_level(says: Level) -> None:
+    assert held(snapshot(supply()), snapshot(supply(says))).says is says
+
+
+def test_a_held_level_is_judged_by_what_its_row_is_now() -> None:
+    now = supply(Level.UNKNOWN, row=4)
+    now = replace(now, row=replace(now.row, thresholds=Thresholds(warning=0.6, error=0.55)))
+    found = held(snapshot(supply(ratio=0.5)), snapshot(now))
+    assert (found.ratio, found.row) == (0.5, now.row)
+    record = answer(answered(), START + 60, snapshot(now))
+    assert status(record) == "error"
+
+
+def test_a_level_is_not_held_when_a_rule_turned_its_direction() -> None:
+    now = supply(Level.UNKNOWN)
+    now = replace(now, row=replace(now.row, inverted=True))
+    assert held(snapshot(supply(ratio=0.9)), snapshot(now)).says is Level.UNKNOWN
+
+
+def test_a_level_that_was_never_known_stays_unknown() -> None:
+    assert held(snapshot(supply(Level.UNKNOWN)), snapshot(supply(Level.UNKNOWN))).says is Level.UNKNOWN
+    assert held(snapshot(supply(Level.SOME)), snapshot(supply(Level.UNKNOWN))).says is Level.UNKNOWN
+
+
+# ---- reboots
+
+
+@pytest.mark.parametrize(
+    ("before", "uptime", "at", "boot"),
+    [
+        (None, None, START, None),
+        (None, 100.0, START, START - 100),
+        (START, None, START + 500, START),
+        (START, 500.0, START + 500, START),
+        (START, 440.0, START + 500, START),  # 60 s of jitter
+        (START, 560.0, START + 500, START),
+        (START, 439.0, START + 500, START + 61),
+        (START, 561.0, START + 500, START - 61),
+        (START, 5.0, START + DAY, START + DAY - 5),  # a reboot
+        (START, 5.0, START + WRAP + 5, START),  # a wrap after 497 days
+        (START, 5.0, START + WRAP + 600, START),  # with a clock that drifts
+        (START, 5.0, START + WRAP + 5 + DAY, START + WRAP + DAY),  # a reboot a day after the wrap
+        (START, 7.0, START + 2 * WRAP + 7, START),  # a second wrap
+        (START, DAY, START + 1.5 * WRAP, START + 1.5 * WRAP - DAY),  # a wrap and a reboot
+    ],
+)
+def test_the_boot_time_moves_with_a_reboot_only(
+    before: float | None, uptime: float | None, at: float, boot: float | None
+) -> None:
+    assert boot_time(before, uptime, at) == boot
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(1, 90 * DAY), st.floats(-25, 25)), min_size=1, max_size=60),
+    st.floats(1.5e9, 2e9),
+)
+def test_a_printer_that_never_reboots_keeps_its_boot_time_over_jitter_and_wraps(
+    steps: list[tuple[float, float]], booted: float
+) -> None:
+    at, boot = booted + 100, boot_time(None, 100.0, booted + 100)
+    for wait, jitter in steps:
+        at += wait
+        moved = boot_time(boot, (at - booted + jitter) % WRAP, at)
+        assert moved == boot
+
+
+# ---- identity
+
+
+def serials(*heard: str) -> list[float | None]:
+    """Return when the identity last changed, after each of these serials was heard a minute apart."""
+    record, changes = Record(), []
+    for minute, serial in enumerate(heard):
+        record = answer(record, START + minute * 60, snapshot(serial=serial))
+        changes.append(record.identity_changed)
+    return changes
+
+
+@pytest.mark.parametrize(
+    ("heard", "changes"),
+    [
+        (["A", "A"], [None, None]),
+        (["A", "B"], [None, START + 60]),
+        (["A", "B", "B", "A"], [None, START + 60, START + 60, START + 180]),
+        (["", "A"], [None, None]),
+        (["A", "", "A"], [None, None, None]),
+        (["A", "", "B"], [None, None, START + 120]),
+        (["", ""], [None, None]),
+    ],
+)
+def test_the_identity_changes_when_another_serial_answers(heard: list[str], changes: list[float | None]) -> None:
+    assert serials(*heard) == changes
+
+
+def test_another_serial_is_noticed_after_the_lasting_values_went() -> None:
+    record = fail(answered(), START + 8 * DAY)
+    assert record.snapshot is None
+    record = answer(record, START + 9 * DAY, snapshot(serial="B2"))
+    assert record.identity_changed == START + 9 * DAY
+
+
+# ---- counts
+
+
+def test_polls_and_failures_by_reason_are_counted() -> None:
+    record = answered()
+    for reason in ("timeout", "auth", "timeout", "internal"):
+        record = after_poll(record, poll(Failure(reason, ""), START), excused=False, offline_after=3, retain=DAY)
+    record = answer(record, START)
+    assert record.polls == 6
+    assert record.failures == {"timeout": 2, "auth": 1, "internal": 1}
+
+
+RESULTS = st.one_of(
+    st.builds(Failure, st.sampled_from(["timeout", "auth", "deadline", "internal"]), st.just("")),
+    st.builds(
+        snapshot,
+        st.builds(supply, st.sampled_from(Level), st.floats(0, 1), description=st.sampled_from(["TK-1", "TK-2"])),
+        serial=st.sampled_from(["", "A1", "B2"]),
+        errors=st.sampled_from([None, frozenset[str](), frozenset({"jammed"})]),
+        uptime=st.one_of(st.none(), st.floats(0, WRAP)),
+    ),
+)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(RESULTS, st.floats(0, 3 * DAY), st.booleans()), max_size=30),
+    st.integers(1, 4),
+    st.floats(0, 10 * DAY),
+)
+def test_whatever_happens_counters_never_fall_and_the_record_is_of_one_piece(
+    polls: list[tuple[Snapshot | Failure, float, bool]], offline_after: int, retain: float
+) -> None:
+    record, at = Record(), START
+    for number, (result, wait, excused) in enumerate(polls, 1):
+        before, at = record, at + wait
+        record = after_poll(record, poll(result, at), excused=excused, offline_after=offline_after, retain=retain)
+        is_answer = isinstance(result, Snapshot)
+        assert record.polls == number
+        assert sum(record.failures.values()) == sum(before.failures.values()) + (not is_answer)
+        assert all(record.failures[reason] >= count for reason, count in before.failures.items())
+        assert record.status
+        assert record.status.status in {"ok", "warning", "error", "offline", "unknown"}
+        assert before.status is None or record.status.at in {before.status.at, at}
+        assert record.up is is_answer
+        if is_answer:
+            assert record.status.status in {"ok", "warning", "error"}
+            assert (record.last_success, record.silence, record.failures_in_row) == (at, 0, 0)
+        elif excused:
+            assert record.status.status == "unknown"
+            assert (record.silence, record.failures_in_row) == (before.silence, before.failures_in_row)
+            assert record.snapshot == before.snapshot
+        assert (record.status.status == "offline") == (
+            not is_answer and not excused and record.failures_in_row >= offline_after
+        )
+        assert record.snapshot is None or record.silence <= retain

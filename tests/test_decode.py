@@ -35,8 +35,9 @@ def supply_rows(*cells: Mapping[str, Value]) -> Tables:
 
 def host(device: int = 1, **cells: Value) -> Tables:
     """Return the rows of hrDevice and hrPrinter for one printer that has them."""
-    status = {name: cells.pop(name) for name in ("hrPrinterStatus", "hrPrinterDetectedErrorState") if name in cells}
-    return {"hrDevice": {(device,): {"hrDeviceType": PRINTER_TYPE, **cells}}, "hrPrinter": {(device,): status}}
+    printer = {name: value for name, value in cells.items() if name.startswith("hrPrinter")}
+    others = {name: value for name, value in cells.items() if name not in printer}
+    return {"hrDevice": {(device,): {"hrDeviceType": PRINTER_TYPE, **others}}, "hrPrinter": {(device,): printer}}
 
 
 def shape_of(tables: Tables, rules: Sequence[SupplyRule] = (), system: Mapping[str, Value] | None = None) -> Structure:
@@ -58,8 +59,9 @@ def poll(
         for name, value in row.items()
     }
     alert_rows = rows("prtAlert", alerts or {})["prtAlert"]
-    uptime = {"1.3.6.1.2.1.1.3.0": value for name, value in (system or {}).items() if name == "sysUpTime"}
-    return snapshot(shape_of(tables, rules, system), values | uptime, alert_rows)
+    if system and "sysUpTime" in system:
+        values["1.3.6.1.2.1.1.3.0"] = system["sysUpTime"]
+    return snapshot(shape_of(tables, rules, system), values, alert_rows)
 
 
 # ---- levels
@@ -127,7 +129,7 @@ def test_inversion_changes_nothing_of_a_level_without_a_share(level: int, says: 
 
 
 NUMBERS = st.one_of(st.integers(-4, 40), st.sampled_from([100, 808, 1001, 1801, 2**31, 2**63, -(2**63)]), st.integers())
-VALUES = st.one_of(
+VALUES: st.SearchStrategy[Value] = st.one_of(
     NUMBERS,
     st.sampled_from([b"Black Toner", b"Black toner 2", b"Tray 1", b"x" * 200, PRINTER_TYPE]),
     st.binary(max_size=20),
@@ -569,7 +571,9 @@ def test_the_uptime_is_in_seconds(ticks: Value, seconds: float | None) -> None:
 
 
 def test_a_hostile_table_of_thousands_of_rows_costs_64() -> None:
-    cells = {i: {"Description": b"x", "Name": b"x", "MaxCapacity": 9, "Level": 1} for i in range(1, 3000)}
+    cells: dict[int, Row] = {
+        i: {"Description": b"x", "Name": b"x", "MaxCapacity": 9, "Level": 1} for i in range(1, 3000)
+    }
     names = ("prtMarkerSupplies", "prtInput", "prtOutput", "prtCover")
     shape = shape_of({name: rows(name, cells)[name] for name in names})
     assert [len(found) for found in (shape.supplies, shape.trays, shape.bins, shape.covers)] == [64, 64, 64, 64]

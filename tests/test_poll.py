@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -121,7 +120,7 @@ class MovingMib:
         for name, value in changes.items():
             at = oid(_NAMES[name])
             kind = type(self.values[at])
-            self.values[at] = kind(value)  # type: ignore[arg-type, call-arg]
+            self.values[at] = kind(value)  # type: ignore[call-arg]
 
 
 _NAMES = {

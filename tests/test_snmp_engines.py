@@ -82,7 +82,9 @@ async def opened(engine: EngineName, at: tuple[str, int], credentials: Credentia
 
 @pytest.mark.parametrize("name", CREDENTIALS)
 @pytest.mark.parametrize("engine", ENGINES)
-async def test_get_returns_values_as_int_bytes_and_dotted_text(engine: EngineName, name: str, agent: tuple[str, int]) -> None:
+async def test_get_returns_values_as_int_bytes_and_dotted_text(
+    engine: EngineName, name: str, agent: tuple[str, int]
+) -> None:
     async with opened(engine, agent, CREDENTIALS[name]) as session:
         answer = await session.get(list(INSTANCES), 5)
         assert answer == {
@@ -162,7 +164,9 @@ async def test_rejected_v3_credentials_are_told_from_silence(
 
 
 @pytest.mark.parametrize(("engine", "error"), [("gufo", Refused), ("pysnmp", Timeout)])
-async def test_a_closed_port_is_told_from_silence_by_the_fast_engine_only(engine: EngineName, error: type[Exception]) -> None:
+async def test_a_closed_port_is_told_from_silence_by_the_fast_engine_only(
+    engine: EngineName, error: type[Exception]
+) -> None:
     address = own_address()
     async with opened(engine, (address, free_port(address)), CREDENTIALS["v2c"]) as session:
         with pytest.raises(error):

@@ -17,7 +17,7 @@ TEXTS = st.one_of(st.binary(max_size=600), st.text(st.characters(), max_size=300
         (4, b"Schwarz f\xfcr", "Schwarz für"),
         (5, b"\xaf\xf3\xb3ty", "Żółty"),
         (8, b"\xc2\xde\xdd\xd5\xe0", "Тонер"),
-        (12, b"sar\xfd", "sarı"),
+        (12, b"sar\xfd", "sar\u0131"),
         (17, b"\x83g\x83i\x81[", "トナー"),
         (18, b"\xa5\xc8\xa5\xca\xa1\xbc", "トナー"),
         (38, b"\xc5\xe4\xb3\xca", "토너"),

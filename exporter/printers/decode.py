@@ -143,7 +143,9 @@ def error_bits(octets: bytes) -> frozenset[str]:
 
 def _device_index(tables: Tables) -> int:
     """Return the hrDeviceIndex of the printer: by type, by having hrPrinter, or the one that the supplies use."""
-    by_type = [i[0] for i, row in tables.get("hrDevice", {}).items() if row.get("hrDeviceType") == mib.HR_DEVICE_PRINTER]
+    by_type = [
+        i[0] for i, row in tables.get("hrDevice", {}).items() if row.get("hrDeviceType") == mib.HR_DEVICE_PRINTER
+    ]
     described = {i[0] for name, rows in tables.items() if name.startswith("prt") for i in rows}
     candidates = [*by_type, *(i[0] for i in tables.get("hrPrinter", {}))]
     return next((d for d in candidates if d in described), min(described, default=next(iter(candidates), 1)))
@@ -236,9 +238,7 @@ def _tray_rows(own: Tables, charset: int) -> tuple[TrayRow, ...]:
     rows = _rows(own, "prtInput")
     labels = unique(
         [
-            clean(cells.get("prtInputName"))
-            or clean(cells.get("prtInputDescription"), charset)
-            or f"Tray {index[-1]}"
+            clean(cells.get("prtInputName")) or clean(cells.get("prtInputDescription"), charset) or f"Tray {index[-1]}"
             for index, cells in rows
         ]
     )
@@ -271,9 +271,7 @@ def _bin_rows(own: Tables, charset: int) -> tuple[BinRow, ...]:
     ]
     labels = unique(
         [
-            clean(cells.get("prtOutputName"))
-            or clean(cells.get("prtOutputDescription"), charset)
-            or f"Bin {index[-1]}"
+            clean(cells.get("prtOutputName")) or clean(cells.get("prtOutputDescription"), charset) or f"Bin {index[-1]}"
             for index, cells, _ in rows
         ]
     )
@@ -285,9 +283,7 @@ def _bin_rows(own: Tables, charset: int) -> tuple[BinRow, ...]:
 
 def _cover_rows(own: Tables, charset: int) -> tuple[CoverRow, ...]:
     rows = _rows(own, "prtCover")
-    labels = unique(
-        [clean(cells.get("prtCoverDescription"), charset) or f"Cover {index[-1]}" for index, cells in rows]
-    )
+    labels = unique([clean(cells.get("prtCoverDescription"), charset) or f"Cover {index[-1]}" for index, cells in rows])
     return tuple(
         CoverRow(label, _instance("prtCoverStatus", index, cells))
         for label, (index, cells) in zip(labels, rows, strict=True)

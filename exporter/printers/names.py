@@ -242,7 +242,9 @@ ALERT_CODES = {
 ALERT_BOOKKEEPING = 1801
 
 # Codes that tell what happens in a healthy printer's day: power, energy saving, readiness, reconfiguration.
-INFORMATION_CODES = frozenset({4, 6, 7, 19, 20, 23, 24, 25, 26, 27, 28, 502, 503, 505, 506, 507, 1005, ALERT_BOOKKEEPING})
+INFORMATION_CODES = frozenset(
+    {4, 6, 7, 19, 20, 23, 24, 25, 26, 27, 28, 502, 503, 505, 506, 507, 1005, ALERT_BOOKKEEPING}
+)
 
 # Below critical it says that a Kyocera sleeps or warms up.
 FUSER_COLD = 1001

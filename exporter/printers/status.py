@@ -17,7 +17,7 @@ class Severity(IntEnum):
     ERROR = 2
 
 
-_BIT_SEVERITY = {
+BIT_SEVERITY = {
     "no_paper": Severity.ERROR,
     "no_toner": Severity.ERROR,
     "door_open": Severity.ERROR,
@@ -68,9 +68,7 @@ _KINDS_OF_CODE = {
 def supply_statuses(snapshot: Snapshot) -> dict[str, Severity | None]:
     """Return each supply's status by label; None where neither level nor alert nor bit tells."""
     spoken = _spoken(snapshot)
-    return {
-        supply.row.supply: _worst(level_status(supply), spoken.get(supply.row.row)) for supply in snapshot.supplies
-    }
+    return {supply.row.supply: _worst(level_status(supply), spoken.get(supply.row.row)) for supply in snapshot.supplies}
 
 
 def level_status(supply: Supply) -> Severity | None:
@@ -88,7 +86,7 @@ def witness_status(snapshot: Snapshot, supplies: Mapping[str, Severity | None]) 
     """Return the worst of three witnesses: toner, ink and drum levels; alert rows; detected-error bits."""
     counted = [supplies[supply.row.supply] for supply in snapshot.supplies if supply.row.kind in _COUNTED_KINDS]
     alerts = [_ALERT_SEVERITY[alert.level] for alert in snapshot.alerts]
-    bits = [_BIT_SEVERITY[bit] for bit in snapshot.errors or ()]
+    bits = [BIT_SEVERITY[bit] for bit in snapshot.errors or ()]
     return _worst(*counted, *alerts, *bits) or Severity.OK
 
 
@@ -105,7 +103,7 @@ def _spoken(snapshot: Snapshot) -> dict[int, Severity]:
             _raise_to(spoken, row, _ALERT_SEVERITY[alert.level])
     for bit in _SUPPLY_BITS:
         if snapshot.errors and bit in snapshot.errors:
-            _raise_to(spoken, _lone(snapshot, _MARKING_KINDS), _BIT_SEVERITY[bit])
+            _raise_to(spoken, _lone(snapshot, _MARKING_KINDS), BIT_SEVERITY[bit])
     return spoken
 
 

@@ -12,7 +12,7 @@ from exporter.cycle import Cycle, Device
 from exporter.metrics import printers as printer_metrics
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.lines import Lines
-from exporter.printers.model import Failure, Poll
+from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import PrinterPoller
 from exporter.printers.record import Record, after_poll
 from exporter.printers.schedule import is_excused
@@ -136,17 +136,18 @@ class App:
         device.record = after_poll(
             before,
             poll,
-            excused=self._is_excused(device.printer, before, poll.at),
+            excused=self._is_excused(device.printer, before, poll),
             offline_after=polling.offline_after,
             retain=polling.retain,
         )
         self._lines[device.printer.name] = self._render(device)
         _log_change(device.printer.name, before, device.record, poll)
 
-    def _is_excused(self, printer: Printer, record: Record, at: float) -> bool:
+    def _is_excused(self, printer: Printer, before: Record, poll: Poll) -> bool:
         if printer.expected_off is None:
             return False
-        return is_excused(printer.expected_off, datetime.fromtimestamp(at, self._config.zone), record.last_success)
+        last_success = poll.at if isinstance(poll.result, Snapshot) else before.last_success
+        return is_excused(printer.expected_off, datetime.fromtimestamp(poll.at, self._config.zone), last_success)
 
     def _render(self, device: Device) -> Lines:
         return printer_metrics.render(device.printer, device.record, self._place(device))

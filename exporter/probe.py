@@ -19,7 +19,7 @@ HINTS = {
     "deadline": "It answers too slowly; see polling.poll_limit.",
 }
 _STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.ERROR: "red", None: "dim"}
-_BAR_WIDTH = 20
+_BAR_WIDTH = 10
 _SAYS = {
     Level.SOME: "some left",
     Level.UNRESTRICTED: "no limit",
@@ -112,8 +112,10 @@ def _alerts(snapshot: Snapshot) -> Table:
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    for column in columns:
-        table.add_column(column)
+    *first, last = columns
+    for column in first:
+        table.add_column(column, no_wrap=True)
+    table.add_column(last)
     return table
 
 

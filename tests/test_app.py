@@ -162,6 +162,17 @@ printers:
     assert seen == [night, night, night, night, ("unknown", "0"), ("offline", "0")]
 
 
+async def test_the_first_answer_ends_the_grace_at_once() -> None:
+    async with agent() as host:
+        text = f'printers: [{{ name: P, host: "{host}", expected_off: {{ nights: "19:00-07:00" }} }}]'
+        async with running(text) as (app, source):
+            for hour, expected in ((6, "1"), (7, "0"), (12, "0"), (20, "1")):
+                source.now = datetime(2026, 9, 22, hour, 30, tzinfo=BERLIN).timestamp()
+                shown = await scraped(app)
+                assert value(shown, r"printer_expected_off\{.*\}") == expected
+                assert value(shown, r'printer_status\{.*status="ok"\}') == "0", "an open cover is an error at night too"
+
+
 async def test_a_silent_printer_makes_one_log_line_not_one_a_poll(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     address = own_address()

@@ -423,6 +423,7 @@ def test_raw_numbers_are_shown_where_the_unit_is_not_per_cent(cells: Row, is_raw
 def test_implausible_levels_are_counted_and_have_no_ratio() -> None:
     found = samples(lines_of(settle(poll(supply_rows({"Level": 143_066}, {"SupplyUnit": 7, "MaxCapacity": 0}, {})))))
     assert found["printer_supply_implausible{}"] == 2
+    assert not [name for name in found if name.startswith("printer_supply_capacity")]
     assert [name for name in found if name.startswith("printer_supply_level_ratio")] == [
         'printer_supply_level_ratio{supply="Black toner 3",kind="toner",color="black"}'
     ]

@@ -87,6 +87,12 @@ def test_silence_is_excused_in_a_window_and_after_it_until_an_answer_or_the_end_
     assert is_excused(expected, at(moment), answered) is excused
 
 
+def test_the_grace_of_an_evening_reaches_into_the_next_day() -> None:
+    expected = ExpectedOff(nights=DayWindow(start=time(19), end=time(23, 30)))
+    assert is_excused(expected, at("2026-10-06 01:29"), None) is True
+    assert is_excused(expected, at("2026-10-06 01:30"), None) is False
+
+
 def test_no_grace_is_none() -> None:
     expected = ExpectedOff(nights=DayWindow(start=time(19), end=time(7)), grace=0)
     assert is_excused(expected, at("2026-10-06 06:59:59"), None) is True

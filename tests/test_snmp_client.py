@@ -1,6 +1,8 @@
 """The policy above the engines, against a session that misbehaves on demand."""
 
 import asyncio
+import socket
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from pydantic import SecretStr
 from exporter.config import CommunityCredentials, Credentials, UserCredentials
 from exporter.snmp.client import MAX_CHUNK, MAX_OCTETS, MAX_ROWS, SYS_UPTIME, Client
 from exporter.snmp.errors import Auth, Protocol, Refused, Resolve, SnmpError, Timeout
+from exporter.snmp.resolve import MAX_LOOKUPS
 from exporter.snmp.session import Row, Session, Target, Value, Walk
 
 V2C = CommunityCredentials(version="2c", community=SecretStr("public"))
@@ -365,11 +368,21 @@ async def test_a_name_is_resolved_to_the_address_that_is_asked() -> None:
     assert agent.targets == [Target(client.address, 161, V2C)]
 
 
-async def test_a_name_server_that_hangs_costs_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def hang(*arguments: object, **options: object) -> None:
-        await asyncio.Event().wait()
+async def test_a_name_server_that_hangs_costs_the_timeout_and_a_bounded_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released = threading.Event()
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hang)
-    client = Client(FakeAgent().open, "printer.example", 161, V2C, timeout=0.01, retries=0)
-    with pytest.raises(Resolve, match="did not answer"):
-        await client.begin(silent=False)
+    def hang(*arguments: object, **options: object) -> list[object]:
+        released.wait(30)
+        raise OSError("too late")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    before = threading.active_count()
+    clients = [Client(FakeAgent().open, "printer.example", 161, V2C, timeout=0.2, retries=0) for _ in range(40)]
+    failed = await asyncio.gather(*(client.begin(silent=False) for client in clients), return_exceptions=True)
+    assert {str(error) for error in failed} == {"printer.example: the name server did not answer"}
+    assert threading.active_count() - before <= MAX_LOOKUPS
+    released.set()
+    while threading.active_count() > before:
+        await asyncio.sleep(0)

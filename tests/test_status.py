@@ -225,6 +225,11 @@ def test_an_alert_row_is_believed_of_the_supply_that_it_names(
     assert statuses(snapshot(supply(row=1), supply(row=2), alerts=(low,))) == expected
 
 
+def test_information_gives_no_status_to_a_supply_of_which_nothing_is_known() -> None:
+    said = alert("information", "markerSupplies", "subunitAdded", 1)
+    assert statuses(snapshot(supply(None, Level.UNKNOWN), alerts=(said,))) == [None]
+
+
 def test_an_alert_of_another_group_with_the_same_index_means_no_supply() -> None:
     assert statuses(snapshot(supply(row=1), alerts=(alert("critical", "input", "subunitEmpty", 1),))) == [OK]
 

@@ -45,7 +45,10 @@ def _window_end(expected: ExpectedOff, moment: datetime) -> datetime | None:
 
 
 def _edges(expected: ExpectedOff, moment: datetime) -> list[datetime]:
-    """List the moments, grace back from now, at which a window can have ended: midnights and the ends of nights."""
+    """List the moments, grace back from now, at which a window can have ended: midnights and the ends of nights.
+
+    A midnight inside a longer window is among them, before that window's own end.
+    """
     ends = []
     for days_ago in range(int(expected.grace // 86400) + 2):
         midnight = (moment - timedelta(days=days_ago)).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -54,4 +57,4 @@ def _edges(expected: ExpectedOff, moment: datetime) -> list[datetime]:
             end = expected.nights.end
             ends.append(midnight.replace(hour=end.hour, minute=end.minute))
     just_before = timedelta(microseconds=1)
-    return [end for end in ends if in_window(expected, end - just_before) and not in_window(expected, end)]
+    return [end for end in ends if in_window(expected, end - just_before)]

@@ -4,15 +4,13 @@ An agent may be hostile or broken. Whatever it does costs a bounded number of re
 its own data only.
 """
 
-import asyncio
-import ipaddress
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from exporter.config import CommunityCredentials, Credentials
-from exporter.snmp.errors import Protocol, Resolve, Timeout
+from exporter.snmp.errors import Protocol, Timeout
+from exporter.snmp.resolve import resolve
 from exporter.snmp.session import Row, Session, Target, Value
 
 T = TypeVar("T")
@@ -212,7 +210,7 @@ class Client:
         return self.learnt.version or self._credentials.version
 
     async def _open(self) -> None:
-        self.address = await _resolve(self._host, self._port, self._timeout)
+        self.address = await resolve(self._host, self._port, self._timeout)
         credentials = self._credentials
         if isinstance(credentials, CommunityCredentials) and credentials.version != self.version:
             credentials = credentials.model_copy(update={"version": self.version})
@@ -227,19 +225,3 @@ class Client:
 
 def _smaller(repetitions: int) -> int:
     return repetitions // 2 if repetitions > _FEWEST_REPETITIONS else 0
-
-
-async def _resolve(host: str, port: int, timeout: float) -> str:
-    """Return the first address of a host, itself when it is one; raises Resolve."""
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        pass
-    try:
-        async with asyncio.timeout(timeout):
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-    except TimeoutError:
-        raise Resolve(f"{host}: the name server did not answer") from None
-    except (OSError, UnicodeError) as error:
-        raise Resolve(f"{host}: {getattr(error, 'strerror', None) or 'not a host name'}") from None
-    return str(found[0][4][0])

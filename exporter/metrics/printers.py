@@ -11,6 +11,7 @@ from exporter.printers.record import FAILURE_REASONS, Record, SupplySince
 from exporter.printers.status import STATUSES
 
 MAX_ALERTS = 20
+_ALERT_RANKS = ("critical", "warning", "information")
 # Units whose maximum of 100 makes them per cent in all but name.
 _VAGUE_UNITS = {"", "other", "unknown"}
 
@@ -125,7 +126,8 @@ def _write_momentary(writer: LineWriter, snapshot: Snapshot) -> None:
 
 
 def _write_alerts(writer: LineWriter, alerts: tuple[Alert, ...]) -> None:
-    """Write rows with equal labels once: an agent may list the same trouble twice."""
+    """Write the worst, and rows with equal labels once: an agent may list the same trouble twice."""
+    alerts = tuple(sorted(alerts, key=lambda alert: _ALERT_RANKS.index(alert.level)))
     rows = dict.fromkeys((a.level, a.code, a.group, a.training) for a in alerts)
     for level, code, group, training in list(rows)[:MAX_ALERTS]:
         writer.add(f.ALERT, 1, level=level, code=code, group=group, training=training)

@@ -1,7 +1,7 @@
 """Raw values to model, pure: `structure` for what does not move, `snapshot` for what one poll brought."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeGuard
 
@@ -44,7 +44,7 @@ _TRAY_WORDS = (
 )
 _SERIAL_IN_DESCR = re.compile(r"\b(?:SN:|S/N[:\s]+)([A-Z0-9-]{5,})", re.IGNORECASE)
 _FIRMWARE_IN_DESCR = re.compile(
-    r"\bFN:([\w.]+)|\bfirmware\s+ver\.?\s*([\w.]+)|\bversion\s+([\w.]+)|[;,]\s*V([\d.]+[\w.-]*)", re.IGNORECASE
+    r"\bfirmware\s+ver\.?\s*([\w.]+)|\bversion\s+([\w.]+)|[;,]\s*V([\d.]+[\w.-]*)", re.IGNORECASE
 )
 
 
@@ -72,7 +72,7 @@ def structure(
     trays, bins, covers = _tray_rows(own, charset), _bin_rows(own, charset), _cover_rows(own, charset)
     marker, counter = next(iter(sorted(own.get("prtMarker", {}).items())), ((), {}))
     printer = own.get("hrPrinter", {}).get((device,), {})
-    found = Structure(
+    return Structure(
         identity=_identity(system, own, device),
         charset=charset,
         supplies=supplies,
@@ -84,10 +84,8 @@ def structure(
         state_oid=_instance("hrPrinterStatus", (device,), printer),
         errors_oid=_instance("hrPrinterDetectedErrorState", (device,), printer),
         config_changes_oid=_config_changes(own),
-        volatile=(),
+        volatile=tuple(_volatile(system, own)),
     )
-    uptime = [SYS_UPTIME] if "sysUpTime" in system else []
-    return replace(found, volatile=(*uptime, *_volatile(found)))
 
 
 def snapshot(shape: Structure, values: Cells, alert_rows: Rows) -> Snapshot:
@@ -309,16 +307,13 @@ def _instance(column: str, index: tuple[int, ...], cells: Cells) -> str:
     return f"{_ENTRY_OF[column]}.{'.'.join(map(str, index))}" if column in cells else ""
 
 
-def _volatile(shape: Structure) -> tuple[str, ...]:
-    """List the instances to ask at every poll; a supply's level and maximum stand side by side, in one answer."""
-    oids = [shape.config_changes_oid, shape.state_oid, shape.errors_oid, shape.pages_oid]
-    for supply in shape.supplies:
-        oids += [supply.level_oid, supply.capacity_oid]
-    for tray in shape.trays:
-        oids += [tray.level_oid, tray.media_oid]
-    oids += [row.remaining_oid for row in shape.bins]
-    oids += [row.status_oid for row in shape.covers]
-    return tuple(filter(None, oids))
+def _volatile(system: Cells, own: Tables) -> Iterator[str]:
+    """Yield the instances to ask at every poll, row by row, so that a supply's level and maximum come together."""
+    yield from (scalar.oid for scalar in mib.SYSTEM if scalar.volatile and scalar.name in system)
+    for table in mib.STRUCTURE_TABLES:
+        columns = [column.name for column in table.columns if column.volatile]
+        for index, cells in _rows(own, table.name):
+            yield from filter(None, (_instance(column, index, cells) for column in columns))
 
 
 def _supplies(rows: tuple[SupplyRow, ...], values: Cells) -> tuple[Supply, ...]:

@@ -54,7 +54,7 @@ TABLES = (
     Table(
         "hrDevice",
         f"{_HOST}.3.2.1",
-        (Column("hrDeviceType", 2), Column("hrDeviceDescr", 3), Column("hrDeviceStatus", 5, volatile=True)),
+        (Column("hrDeviceType", 2), Column("hrDeviceDescr", 3)),
     ),
     Table(
         "hrPrinter",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
-from exporter.printers.status import STATUSES, Severity, supply_statuses, witness_status
+from exporter.printers.status import Severity, supply_statuses, witness_status
 
 FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadline")
 _WRAP = 2**32 / 100
@@ -98,7 +98,7 @@ def _failed(
     return replace(
         record,
         snapshot=_lasting(known) if known and status == "offline" else known,
-        poll=poll,
+        poll=replace(poll, address=poll.address or (record.poll.address if record.poll else "")),
         status=_since(record.status, status, poll.at),
         supplies={} if expired else record.supplies,
         excused=excused,
@@ -126,8 +126,6 @@ def _lasting(snapshot: Snapshot) -> Snapshot:
 
 
 def _since(before: Since | None, status: str, at: float) -> Since:
-    if status not in STATUSES:
-        raise ValueError(status)
     return before if before and before.status == status else Since(status, at)
 
 

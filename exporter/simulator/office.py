@@ -52,7 +52,7 @@ _COLOURS = {"K": "black", "C": "cyan", "M": "magenta", "Y": "yellow"}
 _HP = Maker(
     "HP",
     (11, 2, 3, 9, 1),
-    "HP ETHERNET MULTI-ENVIRONMENT,SN:{serial},FN:2410238,SVCID:25012,PID:{model}",
+    "HP ETHERNET MULTI-ENVIRONMENT,SN:{serial},FN:T7B41QK,SVCID:25012,PID:{model}",
     charset=_ROMAN_8,
     encoding="latin-1",
 )

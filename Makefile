@@ -1,6 +1,6 @@
 # make demo   a simulated office, served at once           make test   the whole suite
 # make lint   ruff and mypy                                make lock   pin what CI installs
-# make bench  the fleet benchmark                          make golden rewrite the golden /metrics
+# make bench  the fleet benchmark, beside its peer         make golden rewrite the golden /metrics
 
 # The first Python that is new enough.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \

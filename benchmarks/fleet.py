@@ -1,62 +1,112 @@
-"""What a scrape of a fleet costs: the real exporter and simulated printers, each in a process of its own.
+"""What a scrape of a fleet costs, beside Debian's prometheus-snmp-exporter on the same agents in the same run.
 
     python benchmarks/fleet.py --counts 10 100 1000 --profile large
 
-Figures of the exporter's process alone: CPU a printer and wall time of the first scrape, which reads the structure
-of every printer, and of the later ones, each the median of several; SNMP requests a printer; peak memory; series.
+Both exporters run at once, each on a fleet of like printers of its own, and are scraped in turns. Figures are of the
+exporter's process alone: CPU a printer and wall time of the first scrape, in which this exporter reads the structure of
+every printer, and the median of the later ones; requests that the agents answered; peak memory; series. A ratio is
+the median of the ratios of neighbouring scrapes. What the peer is asked for is in peer-snmp.yml.
 """
 
 import argparse
-import re
-import socket
+import resource
+import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
-from urllib.request import urlopen
 
 from rich.console import Console
 from rich.table import Table
 
-BASE = IPv4Address("127.60.0.1")
-LISTEN = "127.0.0.1"
-SCRAPE_LIMIT = 120.0
-START_LIMIT = 60.0
+from benchmarks.load import Scraper, answer_rate, bulk_request, get_request
+from benchmarks.processes import LISTEN, PEER, Exporter, Shape, agents, cpu, ours, peak_memory, peer
+
+# A Prometheus scrapes all targets in parallel, spread over the interval; dead ones hold a connection for long.
+_WORKERS = 32
+_PAGE_LIMIT = 120.0
+# Prometheus's default scrape timeout, for pages of one printer.
+_PEER_LIMIT = 10.0
+# What an exporter does after its answer counts as well.
+_SETTLE = 0.05
+_COLUMNS = (
+    "printers",
+    "exporter",
+    "up",
+    "first: CPU ms",
+    "requests",
+    "wall s",
+    "later: CPU ms",
+    "requests",
+    "wall s",
+    "requests/s",
+    "agents busy",
+    "peak MiB",
+    "series",
+    "MB text",
+)
+_CAPTION = "CPU ms and requests: a printer; requests: as the agents answered; ratio: ours / peer's, median of pairs"
 
 
 @dataclass(frozen=True, slots=True)
-class Scrape:
-    """One scrape: seconds of wall time and of the exporter's CPU, and what it returned."""
+class Round:
+    """One scrape of all printers: seconds of wall time, of the exporter's and of its agents' CPU, and the outcome."""
 
     wall: float
     cpu: float
+    agents_cpu: float
+    requests: int
+    up: int
     series: int
     octets: int
-    requests: float
-    up: int
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """All scrapes of one fleet; `peak` is the exporter's peak memory in MiB."""
+    """All scrapes by one exporter; `peak` is its peak memory in MiB."""
+
+    name: str
+    first: Round
+    later: Sequence[Round]
+    peak: float
+
+    def median(self, figure: Callable[[Round], float]) -> float:
+        """The median of a figure over the later scrapes."""
+        return statistics.median(map(figure, self.later))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The exporters on fleets of one shape: this one, then the peer where there is one; rates are the agents'."""
 
     count: int
-    first: Scrape
-    later: Sequence[Scrape]
-    peak: float
+    results: Sequence[Result]
+    get_rate: float
+    bulk_rate: float
+
+    def ratio(self, figure: Callable[[Round], float]) -> float:
+        """The median of ours divided by the peer's, scrape by scrape."""
+        own, other = self.results
+        pairs = zip(own.later, other.later, strict=True)
+        return statistics.median(figure(mine) / (figure(its) or float("nan")) for mine, its in pairs)
 
 
 def main() -> int:
-    """Measure the fleets and print a table."""
+    """Measure the fleets, print a table and the ratios."""
     options = _arguments()
-    results = [_measure(count, options) for count in options.counts]
-    _print(results, options)
+    # So that SIGTERM, like Ctrl-C, ends the children too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        comparisons = [_compare(Shape(count, options.profile, options.dead), options) for count in options.counts]
+    except KeyboardInterrupt:
+        return 130
+    _print(comparisons, options)
     return 0
 
 
@@ -66,141 +116,128 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--profile", choices=("large", "typical"), default="large", help="15 or 5 supplies [large]")
     parser.add_argument("--scrapes", type=int, default=5, help="scrapes after the first [5]")
     parser.add_argument("--dead", type=float, default=0.0, help="share of printers that never answer [0]")
+    parser.add_argument("--no-peer", action="store_true", help="leave prometheus-snmp-exporter out")
     return parser.parse_args()
 
 
-def _measure(count: int, options: argparse.Namespace) -> Result:
-    snmp_port, http_port = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        _agents(count, snmp_port, options),
-        _exporter(_config(Path(folder), count, snmp_port), http_port) as process,
-    ):
-        url = f"http://{LISTEN}:{http_port}/metrics"
-        first = _scrape(url)
-        later = [_scrape(url) for _ in range(options.scrapes)]
-        return Result(count, first, later, _peak_memory(process.pid))
+def _compare(shape: Shape, options: argparse.Namespace) -> Comparison:
+    with agents(Shape(shape.count, shape.profile)) as fleet:
+        rates = [answer_rate(fleet.addresses, request) for request in (get_request(), bulk_request())]
+    dead = round(shape.count * shape.dead)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        exporters = [stack.enter_context(ours(shape, folder))]
+        limits = [_PAGE_LIMIT, _PEER_LIMIT]
+        if PEER and not options.no_peer:
+            exporters.append(stack.enter_context(peer(shape)))
+        scrapers = [
+            stack.enter_context(Scraper(LISTEN, exporter.port, _WORKERS + dead, limit))
+            for exporter, limit in zip(exporters, limits, strict=False)
+        ]
+        pairs = list(zip(exporters, scrapers, strict=True))
+        turns = [[_round(*pair) for pair in pairs] for _ in range(options.scrapes + 1)]
+        results = [
+            Result(exporter.name, first, later, peak_memory(exporter.process))
+            for exporter, (first, *later) in zip(exporters, zip(*turns, strict=True), strict=True)
+        ]
+    return Comparison(shape.count, results, *rates)
 
 
-def _free_port(kind: socket.SocketKind) -> int:
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((LISTEN, 0))
-        return int(probe.getsockname()[1])
-
-
-def _config(folder: Path, count: int, port: int) -> Path:
-    path = folder / "config.yaml"
-    entries = (f'  - {{ name: "printer-{n}", host: "{BASE + n}:{port}", location: B1 }}\n' for n in range(count))
-    path.write_text("polling: { min_interval: 0 }\nprinters:\n" + "".join(entries))
-    return path
-
-
-@contextmanager
-def _agents(count: int, port: int, options: argparse.Namespace) -> Iterator[None]:
-    """Run the simulated printers in a process of their own; it says when all sockets are bound."""
-    command = [sys.executable, "-m", "exporter.simulator.fleet", f"--count={count}", f"--base={BASE}"]
-    command += [f"--port={port}", f"--profile={options.profile}", f"--dead={options.dead}"]
-    with _running(command, stdout=subprocess.PIPE) as process:
-        if process.stdout is None or not process.stdout.readline().startswith(b"ready"):
-            raise RuntimeError("the simulated printers did not start")
-        yield
-
-
-@contextmanager
-def _exporter(config: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "exporter", f"--config.file={config}", "--log.level=error"]
-    with _running([*command, f"--web.listen-address={LISTEN}:{port}"]) as process:
-        limit = time.monotonic() + START_LIMIT
-        while not _is_ready(f"http://{LISTEN}:{port}/-/ready"):
-            if process.poll() is not None or time.monotonic() > limit:
-                raise RuntimeError("the exporter did not start")
-        yield process
-
-
-@contextmanager
-def _running(command: Sequence[str], stdout: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(command, stdout=stdout) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(15)
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        with urlopen(url, timeout=5):
-            return True
-    except OSError:
-        return False
-
-
-def _fetch(url: str) -> str:
-    with urlopen(url, timeout=SCRAPE_LIMIT) as answer:
-        return str(answer.read().decode())
-
-
-def _cpu(url: str) -> float:
-    found = re.search(r"(?m)^process_cpu_seconds_total (\S+)$", _fetch(f"{url}?collect[]=self"))
-    if not found:
-        raise RuntimeError("no process_cpu_seconds_total in the answer")
-    return float(found[1])
-
-
-def _scrape(url: str) -> Scrape:
-    before, started = _cpu(url), time.monotonic()
-    text = _fetch(f"{url}?collect[]=printers")
+def _round(exporter: Exporter, scraper: Scraper) -> Round:
+    """Scrape all printers once; the answers are looked into when the clocks have been read."""
+    fleet = exporter.agents
+    requests, used, agents_used = fleet.answered(), cpu(exporter.process), cpu(fleet.process)
+    started = time.monotonic()
+    pages = scraper.fetch(exporter.paths)
     wall = time.monotonic() - started
-    requests = [float(value) for value in re.findall(r"(?m)^printer_poll_requests\{.*\} (\S+)$", text)]
-    return Scrape(
+    time.sleep(_SETTLE)
+    return Round(
         wall=wall,
-        cpu=_cpu(url) - before,
-        series=sum(1 for line in text.splitlines() if not line.startswith("#")),
-        octets=len(text.encode()),
-        requests=statistics.fmean(requests) if requests else 0.0,
-        up=len(re.findall(r"(?m)^printer_up\{.*\} 1$", text)),
+        cpu=cpu(exporter.process) - used,
+        agents_cpu=cpu(fleet.process) - agents_used,
+        requests=fleet.answered() - requests,
+        up=sum(len(exporter.up.findall(page)) for page in pages),
+        series=sum(not line.startswith(b"#") for page in pages for line in page.splitlines()),
+        octets=sum(map(len, pages)),
     )
 
 
-def _peak_memory(pid: int) -> float:
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) / 1024 if found else float("nan")
+def _print(comparisons: Sequence[Comparison], options: argparse.Namespace) -> None:
+    title = f"profile {options.profile}, {options.scrapes} later scrapes, {options.dead:.0%} dead"
+    table = Table(title=title, caption=_CAPTION)
+    for column in _COLUMNS:
+        table.add_column(column, justify="left" if column == "exporter" else "right", no_wrap=True)
+    for comparison in comparisons:
+        _add_rows(table, comparison, options)
+    console = Console(width=175, highlight=False)
+    console.print(table)
+    for comparison in comparisons:
+        _print_rates(console, comparison)
+    for comparison in comparisons:
+        if len(comparison.results) == 2:
+            cpu_ratio, requests = comparison.ratio(_cpu), comparison.ratio(_requests)
+            console.print(f"ratio cpu {cpu_ratio:.2f} requests {requests:.2f} printers {comparison.count}")
 
 
-def _print(results: Sequence[Result], options: argparse.Namespace) -> None:
-    table = Table(title=f"profile {options.profile}, {options.scrapes} later scrapes, {options.dead:.0%} dead")
-    for column in (
-        "printers",
-        "up",
-        "first: ms CPU/printer",
-        "requests/printer",
-        "wall s",
-        "later: ms CPU/printer",
-        "requests/printer",
-        "wall s",
-        "peak MiB",
-        "series",
-        "MB text",
-    ):
-        table.add_column(column, justify="right")
-    for result in results:
-        first, last = result.first, result.later[-1]
-        cpu = statistics.median(scrape.cpu for scrape in result.later)
-        wall = statistics.median(scrape.wall for scrape in result.later)
-        table.add_row(
-            f"{result.count}",
-            f"{last.up}",
-            f"{first.cpu / result.count * 1000:.2f}",
-            f"{first.requests:.1f}",
-            f"{first.wall:.2f}",
-            f"{cpu / result.count * 1000:.3f}",
-            f"{last.requests:.1f}",
-            f"{wall:.2f}",
-            f"{result.peak:.0f}",
-            f"{last.series}",
-            f"{last.octets / 1e6:.1f}",
-        )
-    Console(width=160).print(table)
+def _add_rows(table: Table, comparison: Comparison, options: argparse.Namespace) -> None:
+    for result in comparison.results:
+        table.add_row(f"{comparison.count}", *_cells(comparison.count, result))
+    if len(comparison.results) == 2:
+        ratios = (f"{comparison.ratio(figure):.2f}x" for figure in (_cpu, _requests, _wall))
+        table.add_row("", "ratio", *[""] * 4, *ratios)
+    elif not options.no_peer:
+        table.add_row("", "peer not installed")
+    table.add_section()
+
+
+def _cells(count: int, result: Result) -> Sequence[str]:
+    first, last = result.first, result.later[-1]
+    return (
+        result.name,
+        f"{min(scrape.up for scrape in result.later)}",
+        f"{first.cpu / count * 1000:.2f}",
+        f"{first.requests / count:.1f}",
+        f"{first.wall:.2f}",
+        f"{result.median(_cpu) / count * 1000:.3f}",
+        f"{result.median(_requests) / count:.1f}",
+        f"{result.median(_wall):.2f}",
+        f"{result.median(_rate):.0f}",
+        f"{result.median(_agents_share):.0%}",
+        f"{result.peak:.0f}",
+        f"{last.series}",
+        f"{last.octets / 1e6:.1f}",
+    )
+
+
+def _print_rates(console: Console, comparison: Comparison) -> None:
+    """Say what the agents can answer; warn where an exporter asked for more than half of it."""
+    limits = (comparison.get_rate, comparison.bulk_rate)
+    what = f"{limits[0]:.0f} GET of 20 objects or {limits[1]:.0f} GETBULK of 25 rows"
+    console.print(f"{comparison.count} agents answer {what} a second")
+    for result, limit in zip(comparison.results, limits, strict=False):
+        share = result.median(_rate) / limit
+        if share > 0.5:
+            console.print(f"  {result.name} asked for {share:.0%} of that: its wall time is in part the agents'")
+
+
+def _cpu(scrape: Round) -> float:
+    return scrape.cpu
+
+
+def _requests(scrape: Round) -> float:
+    return scrape.requests
+
+
+def _wall(scrape: Round) -> float:
+    return scrape.wall
+
+
+def _rate(scrape: Round) -> float:
+    return scrape.requests / scrape.wall
+
+
+def _agents_share(scrape: Round) -> float:
+    return scrape.agents_cpu / scrape.wall
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ class App:
         self.cycle = Cycle(self._config.polling, self._settle)
         self.registry = self_registry(self._state)
         self._idle: asyncio.Task[None] | None = None
+        self._reloading = asyncio.Lock()
 
     async def start(self) -> None:
         """Take the inventory up; polls begin with the first scrape."""
@@ -56,10 +57,14 @@ class App:
         await self.cycle.close()
         self._engines.close()
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         """Read the config again; raises ConfigError and changes nothing when it has a fault."""
+        async with self._reloading:
+            await self._reload()
+
+    async def _reload(self) -> None:
         try:
-            config = self._load()
+            config = await asyncio.to_thread(self._load)  # 2,000 printers take a quarter of a second
             engines = self._engines if config.engine == self._config.engine else Engines(config.engine)
         except ConfigError as error:
             self._reload_succeeded = False
@@ -87,7 +92,7 @@ class App:
     @property
     def printer_count(self) -> int:
         """How many printers the inventory has."""
-        return len(self.cycle.devices)
+        return len(self._config.printers)
 
     async def scrape(self, timeout: float) -> None:
         """Poll what is due, for at most `timeout` seconds."""
@@ -131,6 +136,8 @@ class App:
 
     def _settle(self, device: Device, poll: Poll) -> None:
         """Take the outcome of a poll: what is known now, its lines, and a log line when the status changed."""
+        if self.cycle.devices.get(device.printer.name) is not device:
+            return  # it left the inventory meanwhile
         polling = self._config.polling
         before = device.record
         device.record = after_poll(

@@ -3,9 +3,11 @@
 import argparse
 import asyncio
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -13,20 +15,13 @@ from rich.console import Console
 
 from exporter import __version__, config, logs, probe
 from exporter.app import App
-from exporter.config import CommunityCredentials, Config, ConfigError, Printer, Thresholds
-from exporter.printers.poll import PrinterPoller
-from exporter.snmp.client import Client
-from exporter.snmp.engines import Engines
+from exporter.config import CommunityCredentials, Config, ConfigError, Printer
 from exporter.web import server
-
-try:
-    import resource
-except ImportError:  # not on this system
-    resource = None  # type: ignore[assignment]
 
 log = logging.getLogger(__name__)
 
 DEFAULT_CONFIG = Path("config.yaml")
+_OTHER_FILES = 100
 
 
 class _UsageError(Exception):
@@ -89,6 +84,7 @@ def _shared_options(*, defaults: bool = False) -> argparse.ArgumentParser:
     add(
         "--web.listen-address",
         dest="listen_address",
+        type=_address,
         default=default(":10143"),
         metavar="ADDR",
         help="host:port or :port [:10143]",
@@ -116,9 +112,17 @@ def _probe_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _address(text: str) -> str:
+    try:
+        server.split_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
 def _path(text: str) -> str:
-    if not text.startswith("/"):
-        raise argparse.ArgumentTypeError("a path starts with /")
+    if not text.startswith("/") or text.startswith("/-/") or {"{", "}", "?", "#"} & set(text):
+        raise argparse.ArgumentTypeError("a path starts with / but not with /-/, and has no { } ? or #")
     return text
 
 
@@ -158,37 +162,13 @@ def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Pri
         host=host,
         port=port,
         credentials=CommunityCredentials(version="2c", community=SecretStr(options.community)),
-        location=None,
-        labels=(),
-        interval=0.0,
-        maintenance=None,
-        expected_off=None,
-        supplies=(),
-        thresholds=Thresholds(),
     )
 
 
 async def _run_probe(printer: Printer, loaded: Config | None) -> int:
     polling = loaded.polling if loaded else config.Polling()
-    engines = Engines(loaded.engine if loaded else "auto")
-    client = Client(
-        engines.open,
-        printer.host,
-        printer.port,
-        printer.credentials,
-        timeout=polling.timeout,
-        retries=polling.retries,
-    )
-    poller = PrinterPoller(printer, client)
-    try:
-        poll = await poller.poll(limit=polling.poll_limit)
-        if printer.credentials.version == "2c" and getattr(poll.result, "reason", "") == "timeout":
-            second = await poller.poll(silent=True, limit=polling.poll_limit)  # as v1
-            poll = poll if hasattr(second.result, "reason") else second
-    finally:
-        poller.close()
-        engines.close()
-    return 0 if probe.show(Console(), printer.name, poll) else 1
+    poll, hint = await probe.ask(printer, loaded.engine if loaded else "auto", polling)
+    return 0 if probe.show(Console(), printer.name, poll, hint) else 1
 
 
 async def _run_demo(options: argparse.Namespace) -> int:
@@ -202,34 +182,29 @@ async def _run_demo(options: argparse.Namespace) -> int:
         await office.start()
     try:
         text = office.config_text()
+        hosts = [f"{printer.host}:{printer.port}" for printer in office.printers]
         app = App(lambda: config.parse(text, "demo.yaml"))
-        _greet(options, [f"{printer.host}:{printer.port}" for printer in office.printers])
-        return await _run(app, options)
+        return await _run(app, options, lambda url: _greet(url, options.telemetry_path, hosts))
     finally:
         await office.close()
 
 
-def _greet(options: argparse.Namespace, hosts: Sequence[str]) -> None:
-    host, port = server.split_address(options.listen_address)
-    url = f"http://{host or 'localhost'}:{port}"
+def _greet(url: str, telemetry_path: str, hosts: Sequence[str]) -> None:
     print(f"A simulated office of {len(hosts)} printers is running. Stop it with Ctrl-C.")
-    print(f"  {url}{options.telemetry_path}   the metrics; each scrape polls the printers")
+    print(f"  {url}{telemetry_path}   the metrics; each scrape polls the printers")
     print(f"  {url}/   where else to look")
-    print(f"  printcam-exporter probe {hosts[0]}   one printer, for a person")
+    print(f"  {sys.argv[0]} probe {hosts[0]}   one printer, for a person")
 
 
-async def _run(app: App, options: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT; SIGHUP reloads."""
-    try:
-        server.split_address(options.listen_address)
-    except ValueError as error:
-        raise _UsageError(f"--web.listen-address: {error}") from None
-    _raise_file_limit()
+async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], None] = log.debug) -> int:
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads. `greet` is told where, once it is reached there."""
+    _raise_file_limit(app.printer_count)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, _reload_quietly, app)
+    reloads: set[asyncio.Task[None]] = set()
+    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload_quietly(app))))
     await app.start()
     try:
         routes = server.application(app, telemetry_path=options.telemetry_path)
@@ -239,6 +214,7 @@ async def _run(app: App, options: argparse.Namespace) -> int:
         await app.close()
         return 1
     log.info("listening", extra={"address": options.listen_address, "printers": app.printer_count})
+    greet(_url(options.listen_address, runner.addresses[0][1]))
     await stop.wait()
     log.info("stopping")
     await app.close()
@@ -246,16 +222,20 @@ async def _run(app: App, options: argparse.Namespace) -> int:
     return 0
 
 
-def _reload_quietly(app: App) -> None:
+def _url(listen_address: str, port: int) -> str:
+    host, _ = server.split_address(listen_address)
+    return f"http://{f'[{host}]' if host and ':' in host else host or 'localhost'}:{port}"
+
+
+async def _reload_quietly(app: App) -> None:
     """Reload for SIGHUP: the failure is logged and a metric already."""
-    try:
-        app.reload()
-    except ConfigError:
-        return
+    with suppress(ConfigError):
+        await app.reload()
 
 
-def _raise_file_limit() -> None:
+def _raise_file_limit(printers: int) -> None:
     """Allow as many sockets as the system does: the fast SNMP engine keeps one open for each printer."""
-    if resource is not None:
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < printers + _OTHER_FILES:
+        log.warning("too few descriptors for so many printers", extra={"limit": hard, "printers": printers})

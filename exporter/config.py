@@ -9,6 +9,7 @@ No fault quotes what a key was set to: the value may be a secret, or one that la
 
 import difflib
 import functools
+import importlib.util
 import ipaddress
 import json
 import os
@@ -17,7 +18,7 @@ import sys
 import unicodedata
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, time, tzinfo
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network
@@ -45,9 +46,9 @@ from pydantic_core import ErrorDetails
 from exporter import yamlsource
 from exporter.yamlsource import Plain
 
-# Every label of the metric table in the design, the cameras' too, and those of Prometheus and Alertmanager.
 EngineName = Literal["auto", "gufo", "pysnmp"]
 
+# Every label of the metric table in the design, the cameras' too, and those of Prometheus and Alertmanager.
 RESERVED_LABELS: Final = frozenset(
     """
     address bin camera code color cover description error firmware function gateway group hostname interface
@@ -270,6 +271,12 @@ def _choice(value: object) -> object:
     return str(value) if isinstance(value, str) else value
 
 
+def _has_build(engine: str) -> str:
+    if engine == "gufo" and importlib.util.find_spec("gufo") is None:
+        raise ValueError("gufo-snmp has no build for this platform; use auto or pysnmp")
+    return engine
+
+
 def _version(value: object) -> object:
     return "2c" if value == "2" else _choice(value)
 
@@ -490,7 +497,7 @@ class Polling(_Model):
     """A cycle ends then; a scrape's own timeout can shorten it."""
     poll_limit: Annotated[Duration, _within("1ms", "1h")] = _lasting("60s")
     """A poll that still runs then is given up."""
-    idle_interval: Annotated[Duration, _within("1ms", "1d")] = _lasting("5m")
+    idle_interval: Annotated[Duration, _within("1s", "1d")] = _lasting("5m")
     """When nobody has scraped for so long, a cycle begins by itself."""
     concurrency: Annotated[int, Field(strict=True, ge=4, le=4096), BeforeValidator(_scalar)] = 256
     """Printers asked at the same time."""
@@ -606,7 +613,7 @@ def _or_public(value: object) -> object:
 class Snmp(_Model):
     """How printers are asked."""
 
-    engine: Annotated[EngineName, BeforeValidator(_choice)] = "auto"
+    engine: Annotated[EngineName, BeforeValidator(_choice), AfterValidator(_has_build)] = "auto"
     credentials: Annotated[dict[CredentialsName, _AnyCredentials], BeforeValidator(_or_public)] = Field(
         default_factory=_public
     )
@@ -625,6 +632,8 @@ class PrinterOptions(_Model):
     """Ask less often than every cycle."""
     maintenance: Flag | None = None
     """Asked and shown, but no alert fires."""
+    accept_other_address: Flag = False
+    """Take answers that come from another address than the one asked; opens a door to forged ones."""
     expected_off: ExpectedOff | None = None
     supplies: Rules = ()
     thresholds: Override | None = None
@@ -675,13 +684,14 @@ class Printer:
     host: str
     port: int
     credentials: Credentials
-    location: str | None
-    labels: tuple[tuple[str, str], ...]
-    interval: float
-    maintenance: bool | None
-    expected_off: ExpectedOff | None
-    supplies: tuple[SupplyRule, ...]
-    thresholds: Thresholds
+    location: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    interval: float = 0.0
+    maintenance: bool | None = None
+    expected_off: ExpectedOff | None = None
+    supplies: tuple[SupplyRule, ...] = ()
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    accept_other_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -691,7 +701,6 @@ class Config:
     zone: tzinfo
     polling: Polling
     engine: EngineName
-    thresholds: Thresholds
     locations: tuple[LocationRule, ...]
     printers: tuple[Printer, ...]
 
@@ -744,7 +753,6 @@ def _resolved(file: ConfigFile, environ: Mapping[str, str]) -> Config:
         zone=zoneinfo.ZoneInfo(file.time_zone) if file.time_zone else system_zone(environ),
         polling=file.polling,
         engine=file.snmp.engine,
-        thresholds=file.thresholds,
         locations=file.locations,
         printers=tuple(_printer(entry, file) for entry in file.printers),
     )
@@ -769,6 +777,7 @@ def _printer(entry: PrinterEntry, file: ConfigFile) -> Printer:
         expected_off=source("expected_off").expected_off,
         supplies=(*entry.supplies, *defaults.supplies, *file.supplies),
         thresholds=source("thresholds").thresholds or file.thresholds,
+        accept_other_address=source("accept_other_address").accept_other_address,
     )
 
 

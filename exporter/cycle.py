@@ -60,9 +60,11 @@ class Cycle:
         self.devices: Mapping[str, Device] = {}
         self.cycles = 0
         self.last_duration: float | None = None
+        self._closed = False
         self._settle = settle
         self._round: _Round | None = None
-        self._configure(polling)
+        self._polling = polling
+        self._set_slots()
 
     def replace(self, polling: Polling, devices: Mapping[str, Device]) -> None:
         """Take over another inventory at once; devices that are not in it are stopped and closed."""
@@ -71,13 +73,17 @@ class Cycle:
             if device not in kept:
                 _stop(device)
         self.devices = devices
-        self._configure(polling)
+        before, self._polling = self._polling, polling
+        if polling.concurrency != before.concurrency:
+            self._set_slots()
 
     async def scrape(self, timeout: float) -> None:
         """Return when the results are as fresh as they get within `timeout` seconds.
 
         Joins the cycle under way, else starts one unless the last started less than min_interval ago.
         """
+        if self._closed:
+            return
         round_ = self._round
         if round_ is None or (round_.task.done() and self._now() - round_.started >= self._polling.min_interval):
             round_ = self._start()
@@ -94,15 +100,17 @@ class Cycle:
         last = self._now()
         while True:
             if self._round:
+                await asyncio.wait({self._round.task})
                 last = max(last, self._round.started)
-            wait = last + self._polling.idle_interval - self._now()
+            wait = last + max(self._polling.idle_interval, self._polling.min_interval) - self._now()
             if wait > 0:
                 await asyncio.sleep(wait)
             else:
                 last = self._start().started
 
     async def close(self) -> None:
-        """Stop every poll and close every device."""
+        """Stop every poll and close every device; scrapes return at once from now on."""
+        self._closed = True
         tasks = [device.task for device in self.devices.values() if device.task]
         if self._round:
             self._round.task.cancel()
@@ -111,10 +119,9 @@ class Cycle:
             _stop(device)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _configure(self, polling: Polling) -> None:
-        self._polling = polling
-        self._slots = asyncio.Semaphore(polling.concurrency)
-        self._silent_slots = asyncio.Semaphore(max(1, polling.concurrency // _SILENT_SHARE))
+    def _set_slots(self) -> None:
+        self._slots = asyncio.Semaphore(self._polling.concurrency)
+        self._silent_slots = asyncio.Semaphore(max(1, self._polling.concurrency // _SILENT_SHARE))
 
     def _start(self) -> _Round:
         now = self._now()

@@ -1,13 +1,18 @@
 """One printer, polled now and shown to a person."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from exporter.config import EngineName, Polling, Printer, UserCredentials
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
+from exporter.printers.poll import PrinterPoller
 from exporter.printers.status import Severity, supply_statuses, witness_status
+from exporter.snmp.client import Client
+from exporter.snmp.engines import Engines
 
 HINTS = {
     "timeout": "It is off, asleep or elsewhere, SNMP is disabled on it, a filter drops the packets, or the community "
@@ -17,6 +22,7 @@ HINTS = {
     "auth": "The printer knows SNMPv3 but rejects the user, the keys or the security level.",
     "protocol": "Something answers that does not speak SNMP as a printer does.",
     "deadline": "It answers too slowly; see polling.poll_limit.",
+    "internal": "The exporter failed, not the printer; its log tells where. Please report it.",
 }
 _STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.ERROR: "red", None: "dim"}
 _BAR_WIDTH = 10
@@ -29,14 +35,71 @@ _SAYS = {
 }
 
 
-def show(console: Console, name: str, poll: Poll) -> bool:
-    """Print what a poll found; return whether it was answered."""
+async def ask(printer: Printer, engine: EngineName, polling: Polling) -> tuple[Poll, str]:
+    """Poll a printer once, and where it fails ask in other ways; return the poll and a hint for a person."""
+    poll = await _poll(printer, engine, polling)
+    if not isinstance(poll.result, Failure):
+        return poll, ""
+    reason, credentials = poll.result.reason, printer.credentials
+    if reason == "timeout" and credentials.version == "2c":
+        as_v1 = await _poll(
+            replace(printer, credentials=credentials.model_copy(update={"version": "1"})), engine, polling
+        )
+        return (
+            (poll, HINTS[reason])
+            if _fails(as_v1)
+            else (as_v1, "It answers SNMPv1 only; the exporter finds that out by itself.")
+        )
+    if isinstance(credentials, UserCredentials):
+        return await _ask_v3(printer, credentials, poll, engine, polling)
+    return poll, HINTS.get(reason, "")
+
+
+async def _ask_v3(
+    printer: Printer, credentials: UserCredentials, poll: Poll, engine: EngineName, polling: Polling
+) -> tuple[Poll, str]:
+    """Find out which part of SNMPv3 credentials is wrong: agents meet a wrong privacy password with silence."""
+    if _fails(poll) == "auth":  # the portable engine tells more of it than the fast one
+        detailed = await _poll(printer, "pysnmp", polling)
+        return (detailed if _fails(detailed) == "auth" else poll), HINTS["auth"]
+    if _fails(poll) == "timeout" and credentials.priv:
+        bare = credentials.model_copy(update={"priv": None})
+        if _fails(await _poll(replace(printer, credentials=bare), engine, polling)) != "timeout":
+            return poll, "It answers this user without privacy: the privacy password or protocol is wrong."
+    return poll, HINTS.get(_fails(poll), "")
+
+
+async def _poll(printer: Printer, engine: EngineName, polling: Polling) -> Poll:
+    engines = Engines(engine)
+    client = Client(
+        engines.open,
+        printer.host,
+        printer.port,
+        printer.credentials,
+        timeout=polling.timeout,
+        retries=polling.retries,
+    )
+    poller = PrinterPoller(printer, client)
+    try:
+        return await poller.poll(limit=polling.poll_limit)
+    finally:
+        poller.close()
+        engines.close()
+
+
+def _fails(poll: Poll) -> str:
+    return poll.result.reason if isinstance(poll.result, Failure) else ""
+
+
+def show(console: Console, name: str, poll: Poll, hint: str) -> bool:
+    """Print what a poll found, and the hint; return whether it was answered."""
     if isinstance(poll.result, Failure):
         console.print(Text(f"{name}: {poll.result.reason}: {poll.result.detail}", style="red"))
-        console.print(HINTS.get(poll.result.reason, ""))
-        return False
-    console.print(Group(*_sections(name, poll, poll.result)))
-    return True
+    else:
+        console.print(Group(*_sections(name, poll, poll.result)))
+    if hint:
+        console.print(Text(hint))
+    return not isinstance(poll.result, Failure)
 
 
 def _sections(name: str, poll: Poll, snapshot: Snapshot) -> Iterable[RenderableType]:
@@ -112,10 +175,8 @@ def _alerts(snapshot: Snapshot) -> Table:
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold")
-    *first, last = columns
-    for column in first:
-        table.add_column(column, no_wrap=True)
-    table.add_column(last)
+    for column in columns:
+        table.add_column(column, no_wrap=column in {"Supply", "Level", ""})
     return table
 
 

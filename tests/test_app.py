@@ -1,9 +1,10 @@
 """The parts together: inventory, reload, places, schedules, log lines."""
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from exporter import config
 from exporter.app import App
 from exporter.config import Config, ConfigError
 from exporter.simulator.agent import Agent
+from exporter.simulator.ber import Integer, Request, encode_response, encode_varbind
 from exporter.web import exposition
 from tests.support.agents import free_port, own_address
 from tests.test_poll import BASE, MovingMib
@@ -105,7 +107,7 @@ async def test_a_reload_keeps_the_history_of_what_stays_and_takes_up_what_is_new
             kept = app.cycle.devices["One"]
             source.now += 100
             source.text = f'printers: [{{ name: One, host: "{one}" }}, {{ name: Two, host: "{two}" }}]'
-            app.reload()
+            await app.reload()
             assert app.cycle.devices["One"] is kept
             after = await scraped(app)
             changed = r'printer_status_changed_timestamp_seconds\{printer="One",location="Unassigned"\}'
@@ -118,7 +120,7 @@ async def test_a_reload_that_moves_a_printer_shows_at_once_and_keeps_its_counter
     async with agent() as host, running(f'printers: [{{ name: One, host: "{host}" }}]') as (app, source):
         await scraped(app)
         source.text = f'printers: [{{ name: One, host: "{host}", location: B9 }}]'
-        app.reload()
+        await app.reload()
         shown = b"".join(exposition.stream("", list(app.printer_lines()), None)).decode()
         assert value(shown, r'printer_polls_total\{printer="One",location="B9"\}') == "1"
         assert "Unassigned" not in shown
@@ -128,7 +130,7 @@ async def test_another_host_behind_a_name_starts_afresh() -> None:
     async with agent() as one, agent() as two, running(f'printers: [{{ name: P, host: "{one}" }}]') as (app, source):
         await scraped(app)
         source.text = f'printers: [{{ name: P, host: "{two}" }}]'
-        app.reload()
+        await app.reload()
         assert list(app.printer_lines()) == []
 
 
@@ -138,9 +140,77 @@ async def test_a_bad_reload_changes_nothing() -> None:
         kept = dict(app.cycle.devices)
         source.text = "printers: [{ name: Two }]"
         with pytest.raises(ConfigError):
-            app.reload()
+            await app.reload()
         assert dict(app.cycle.devices) == kept
         assert value(await scraped(app), r'printer_up\{printer="One",.*\}') == "1"
+
+
+@asynccontextmanager
+async def agents(count: int) -> AsyncIterator[list[str]]:
+    """Serve so many printers, each on an address of its own."""
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(agent()) for _ in range(count)]
+
+
+def inventory(hosts: list[str], location: str) -> str:
+    lines = (f'  - {{ name: P{n}, host: "{host}", location: {location} }}\n' for n, host in enumerate(hosts))
+    return "printers:\n" + "".join(lines)
+
+
+async def test_a_reload_in_the_middle_of_a_scrape_calls_no_living_printer_dead(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with agents(60) as hosts, running(inventory(hosts, "B0")) as (app, source):
+        for round_ in range(1, 6):
+            scrape = asyncio.create_task(app.scrape(10))
+            for _ in range(40 * round_):  # into the polls, a little further each time
+                await asyncio.sleep(0)
+            source.text = inventory(hosts, f"B{round_}")
+            await app.reload()
+            await scrape
+            shown = await scraped(app)
+            assert shown.count(f'location="B{round_}"}} 1\n') >= 60
+            assert re.findall(r"(?m)^printer_up.* 0$", shown) == []
+            assert len(re.findall(r"(?m)^printer_up\{", shown)) == 60
+    assert "Traceback" not in caplog.text
+
+
+async def test_closing_in_the_middle_of_a_scrape_leaves_nothing_and_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with agents(60) as hosts, running(inventory(hosts, "B0")) as (app, _):
+        scrape = asyncio.create_task(app.scrape(10))
+        for _ in range(60):
+            await asyncio.sleep(0)
+        await app.close()
+        await scrape
+        await app.scrape(10)
+        assert all(device.task is None for device in app.cycle.devices.values()), "and nothing starts again"
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_poll_that_never_ends_is_given_up_at_its_limit_whatever_keeps_answering() -> None:
+    """One row an answer, for ever: there is always something received when the limit comes."""
+
+    def endless(request: Request, reply: bytes) -> list[tuple[float, bytes]]:
+        asked = request.oids[0]
+        following = (*asked[:-1], asked[-1] + 1) if len(asked) > 12 else (*asked, 1, 1)
+        return [(0, encode_response(request, [encode_varbind(following, Integer(1))]))]
+
+    async with AsyncExitStack() as stack:
+        hosts = []
+        for _ in range(5):
+            hostile = await stack.enter_async_context(Agent(MovingMib(BASE), own_address(), 0, hook=endless))
+            hosts.append(f"{hostile.host}:{hostile.port}")
+        source = Source(inventory(hosts, "B1"))
+        limited = HEAD.replace("offline_after: 2", "offline_after: 2, deadline: 500ms, poll_limit: 500ms")
+        app = App(lambda: config.parse(limited + source.text), now=source.clock)
+        await app.start()
+        shown = await scraped(app)
+        await app.close()
+    assert shown.count('reason="deadline"} 1') + len(re.findall(r"(?m)^printer_up.* 1$", shown)) == 5
+    durations = re.findall(r"(?m)^printer_poll_duration_seconds.* (\S+)$", shown)
+    assert max(map(float, durations)) < 5
 
 
 async def test_silence_in_the_night_is_unknown_and_in_the_day_offline() -> None:

@@ -284,6 +284,16 @@ def test_a_bad_listen_address_is_refused_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(GOOD.format(host=own_address()))
     done = run("--web.listen-address=nonsense", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == (
-        "printcam-exporter: --web.listen-address: 'nonsense' is not an address to listen on; write host:port or :port\n"
-    )
+    assert "'nonsense' is not an address to listen on; write host:port or :port" in done.stderr
+
+
+@pytest.mark.parametrize("path", ["metrics", "/{x", "/-/healthy", "/a?b"])
+def test_a_telemetry_path_that_cannot_work_is_refused(path: str) -> None:
+    assert run(f"--web.telemetry-path={path}").returncode == 2
+
+
+def test_a_second_demo_runs_beside_the_first_and_says_where(tmp_path: Path) -> None:
+    with serving("demo", log=tmp_path / "one") as (_, one), serving("demo", log=tmp_path / "two") as (_, two):
+        assert f"  {two}/metrics" in (tmp_path / "two").read_text()
+        assert one not in (tmp_path / "two").read_text()
+        assert len(re.findall(r"\nprinter_up\{.*\} 1", fetch(f"{two}/metrics"))) >= 12

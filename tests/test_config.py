@@ -142,7 +142,7 @@ def test_without_options_a_printer_has_the_documented_defaults() -> None:
 def test_without_sections_a_config_has_the_documented_defaults() -> None:
     got = parse(ONE, environ={"TZ": "Europe/Berlin"})
     assert (got.zone, got.engine, got.locations) == (ZoneInfo("Europe/Berlin"), "auto", ())
-    assert got.thresholds == Thresholds(warning=0.2, error=0.1)
+    assert got.printers[0].thresholds == Thresholds(warning=0.2, error=0.1)
     assert got.polling.model_dump() == {
         "timeout": 2.0,
         "retries": 1,
@@ -696,7 +696,8 @@ def test_the_example_shows_every_key_there_is() -> None:
 def test_the_example_says_the_defaults_of_the_code() -> None:
     data = yaml.safe_load(EXAMPLE.read_text())
     example, bare = load(EXAMPLE, {}), parse(ONE)
-    assert (example.polling, example.thresholds, example.engine) == (bare.polling, bare.thresholds, bare.engine)
+    assert (example.polling, example.engine) == (bare.polling, bare.engine)
+    assert example.printers[0].thresholds == bare.printers[0].thresholds
     assert set(data["polling"]) == set(Polling.model_fields)
     assert one("credentials: default", yaml.safe_dump({"printer_defaults": data["printer_defaults"]})) == one()
     assert example.printers[0].credentials == bare.printers[0].credentials

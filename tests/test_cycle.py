@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from exporter.config import CommunityCredentials, Polling, Printer, Thresholds
+from exporter.config import CommunityCredentials, Polling, Printer
 from exporter.cycle import Cycle, Device
 from exporter.printers.model import Failure, Identity, Poll, Snapshot
 from exporter.printers.record import after_poll
@@ -68,13 +68,7 @@ def printer(name: str, *, interval: float = 0.0) -> Printer:
         host="192.0.2.1",
         port=161,
         credentials=CommunityCredentials(version="2c", community=SecretStr("public")),
-        location=None,
-        labels=(),
         interval=interval,
-        maintenance=None,
-        expected_off=None,
-        supplies=(),
-        thresholds=Thresholds(),
     )
 
 

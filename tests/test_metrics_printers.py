@@ -195,6 +195,8 @@ printer_poll_failures_total{P,reason="resolve"} 0
 printer_poll_failures_total{P,reason="auth"} 0
 printer_poll_failures_total{P,reason="protocol"} 0
 printer_poll_failures_total{P,reason="deadline"} 0
+printer_poll_failures_total{P,reason="internal"} 0
+printer_poll_faults_total{P} 0
 """  # noqa: E501
 
 
@@ -332,6 +334,7 @@ def test_a_printer_that_never_answered_shows_only_that() -> None:
         "printer_poll_requests",
         "printer_polls_total",
         "printer_poll_failures_total",
+        "printer_poll_faults_total",
     }
 
 

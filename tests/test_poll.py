@@ -181,23 +181,26 @@ async def test_after_the_first_poll_only_what_moves_is_asked_for() -> None:
         assert first > 10
 
 
-@pytest.mark.parametrize("sign", ["config_changes", "reboot", "age"])
+@pytest.mark.parametrize("sign", ["config_changes", "serial", "reboot", "another agent", "age"])
 async def test_the_structure_is_read_again_when_something_says_that_it_moved(sign: str) -> None:
     async with polled() as (one, mib, clock):
         await snapshot(one)
-        mib.set(uptime=500_000)
-        await snapshot(one)
-        mib.set(description=b"Drum unit", serial=b"OTHER", uptime=500_100)
+        mib.set(description=b"Drum unit", uptime=100_100)
         before, requests = await snapshot(one)
         assert (before.supplies[0].row.description, requests) == ("Toner K", 2), "nothing told"
         if sign == "config_changes":
             mib.set(config_changes=5)
+        elif sign == "serial":
+            mib.set(serial=b"OTHER")
         elif sign == "reboot":
-            mib.set(uptime=400_000)
+            mib.set(uptime=50)
+        elif sign == "another agent":
+            mib.set(uptime=900_000)
         else:
             clock.now += 3700
         after, _ = await snapshot(one)
-        assert (after.supplies[0].row.description, after.identity.serial) == ("Drum unit", "OTHER")
+        assert after.supplies[0].row.description == "Drum unit"
+        assert after.identity.serial == ("OTHER" if sign == "serial" else "SNMPD-1")
         _, requests = await snapshot(one)
         assert requests == 2, "and then it is at rest again"
 

@@ -17,6 +17,7 @@ from exporter.metrics.printers import render
 from exporter.printers.model import Level, Poll, Snapshot
 from exporter.printers.record import Record, after_poll
 from exporter.printers.status import Severity, supply_statuses
+from tests.conftest import NO_WALKS
 from tests.support.agents import snmpsim
 from tests.support.fleet import poll_once, printer, snapshot_of
 
@@ -96,7 +97,7 @@ async def test_both_engines_read_the_same(engine: EngineName, small: tuple[str, 
     assert first == second
 
 
-@pytest.mark.skipif(not WALKS, reason="PRINTCAM_WALKS names no folder of recordings")
+@pytest.mark.skipif(not WALKS, reason=NO_WALKS)
 @pytest.mark.parametrize("name", names_of(WALKS) or ["none"])
 async def test_recordings_of_real_printers_keep_the_invariants(name: str, walks: tuple[str, int]) -> None:
     poll = await replay(walks, name)

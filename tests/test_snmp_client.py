@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.config import CommunityCredentials, Credentials, UserCredentials
-from exporter.snmp.client import MAX_CHUNK, MAX_OCTETS, MAX_ROWS, SYS_UPTIME, Client
+from exporter.snmp.client import MAX_CHUNK, MAX_OCTETS, MAX_ROWS, SYS_UPTIME, Client, Learnt, Walked
 from exporter.snmp.errors import Auth, Protocol, Refused, Resolve, SnmpError, Timeout
 from exporter.snmp.resolve import MAX_LOOKUPS
 from exporter.snmp.session import Row, Session, Target, Value, Walk
@@ -125,13 +125,51 @@ async def test_a_request_that_is_too_big_is_halved_and_the_size_remembered(limit
     assert client.requests - first == -(-40 // client.learnt.chunk)
 
 
-async def test_a_reboot_makes_it_forget_sizes_but_not_the_version() -> None:
+async def test_a_reboot_makes_it_forget_sizes() -> None:
     agent = FakeAgent(refuses=refuse_more_than(11))
     client = await begun(agent)
     await client.get(OIDS[:40])
+    assert client.learnt.chunk < MAX_CHUNK
+    client.forget()
+    assert client.learnt == Learnt()
+
+
+@pytest.mark.parametrize(("speaks", "found"), [(["1"], "1"), (["1", "2c"], "2c")], ids=["still v1 only", "v2c now"])
+async def test_after_a_reboot_the_configured_version_is_tried_once_without_a_failed_poll(
+    speaks: list[str], found: str
+) -> None:
+    client = await begun(speaking(*speaks))
     client.learnt.version = "1"
-    client.learnt.forget_sizes()
-    assert (client.learnt.chunk, client.learnt.version) == (MAX_CHUNK, "1")
+    client.forget()
+    for requests in (2, 1):
+        await client.begin(silent=False)
+        assert await client.get(OIDS[:1]) == {OIDS[0]: 7}
+        client.end()
+        assert (client.version, client.requests) == (found, requests)
+
+
+async def test_sizes_that_lost_packets_taught_are_learnt_anew() -> None:
+    client = await begun(FakeAgent(refuses=refuse_more_than(11)))
+    await client.get(OIDS[:40])
+    client.learnt.repetitions = 0
+    client.forget_sizes()
+    assert (client.learnt.chunk, client.learnt.repetitions) == (MAX_CHUNK, 25)
+
+
+async def test_an_empty_walk_is_doubted_until_getbulk_has_brought_a_row() -> None:
+    def refuse_bulk() -> list[list[Row]]:
+        return [] if agent.walks[-1] else [rows(1)]
+
+    agent = FakeAgent(pages=refuse_bulk)
+    client = await begun(agent)
+    assert (await client.walk(ROOT)).rows == rows(1)
+    assert (await client.walk(ROOT)).rows == rows(1)
+    assert agent.walks == [25, 0, 0]
+
+    agent = FakeAgent(pages=lambda: [rows(1)] if len(agent.walks) == 1 else [])
+    client = await begun(agent)
+    assert [len((await client.walk(ROOT)).rows) for _ in range(3)] == [1, 0, 0]
+    assert agent.walks == [25, 25, 25], "it is believed"
 
 
 async def test_a_missing_object_on_v1_costs_itself_only_and_teaches_no_size() -> None:
@@ -171,7 +209,7 @@ async def test_a_printer_that_dies_in_mid_poll_costs_a_bounded_number_of_request
     agent.lose = 10_000
     with pytest.raises(Timeout):
         await client.get(OIDS)
-    assert client.requests <= 1 + 2 * 7, "a halving for each power of two below the chunk"
+    assert client.requests <= 1 + 2 * 7 + 1, "a halving for each power of two below the chunk, and a last question"
 
 
 async def test_an_unreadable_value_costs_its_own_object_only() -> None:
@@ -183,7 +221,38 @@ async def test_an_unreadable_value_costs_its_own_object_only() -> None:
     client = await begun(agent, retries=0)
     await client.get(OIDS[:1])
     assert (await client.get(OIDS[:40])).keys() == set(OIDS[:40]) - {OIDS[5]}
-    assert client.faults > 0
+    assert client.faults == 1
+    before = client.requests
+    assert (await client.get(OIDS[:40])).keys() == set(OIDS[:40]) - {OIDS[5]}
+    assert client.requests - before == 1, "it is left out by now"
+
+
+async def test_an_object_that_is_never_answered_costs_itself_only() -> None:
+    def ignore_one(oids: Sequence[str]) -> None:
+        if OIDS[0] in oids:
+            raise Timeout("no answer")
+
+    agent = FakeAgent(get_rule=ignore_one)
+    client = await begun(agent, retries=0)
+    await client.get([SYS_UPTIME])
+    assert (await client.get(OIDS[:40])).keys() == set(OIDS[:40]) - {OIDS[0]}
+    assert client.learnt.unreadable == {OIDS[0]}
+
+
+async def test_a_page_that_is_never_answered_cuts_the_walk_off_where_it_is() -> None:
+    agent = FakeAgent(pages=lambda: [rows(1), rows(2)])
+    asked = 0
+
+    def ignore_the_second(repetitions: int) -> None:
+        nonlocal asked
+        asked += 1
+        if repetitions or asked > 2:
+            raise Timeout("no answer")
+
+    agent.page_rule = ignore_the_second
+    client = await begun(agent, retries=0)
+    await client.get([SYS_UPTIME])
+    assert await client.walk(ROOT) == Walked(rows(1), whole=False)
 
 
 async def test_rejected_credentials_end_the_poll_at_once() -> None:
@@ -215,7 +284,7 @@ def rows(*numbers: int) -> list[Row]:
 async def test_a_walk_returns_the_rows_of_all_its_pages() -> None:
     agent = FakeAgent(pages=lambda: [rows(1, 2), rows(3)])
     client = await begun(agent)
-    assert await client.walk(ROOT) == rows(1, 2, 3)
+    assert await client.walk(ROOT) == Walked(rows(1, 2, 3), whole=True)
     assert client.faults == 0
 
 
@@ -231,14 +300,15 @@ async def test_a_walk_returns_the_rows_of_all_its_pages() -> None:
 )
 async def test_a_walk_ends_where_oids_cease_to_increase(pages: list[list[Row]], expected: list[Row]) -> None:
     client = await begun(FakeAgent(pages=lambda: pages))
-    assert await client.walk(ROOT) == expected
-    assert client.faults == (expected != [row for page in pages for row in page])
+    is_whole = expected == [row for page in pages for row in page]
+    assert await client.walk(ROOT) == Walked(expected, whole=is_whole)
+    assert client.faults == (not is_whole)
 
 
 async def test_an_endless_walk_is_cut_off() -> None:
     agent = FakeAgent(pages=lambda: [rows(*range(n, n + 100)) for n in range(1, 100_000, 100)])
     client = await begun(agent)
-    assert len(await client.walk(ROOT)) == MAX_ROWS
+    assert len((await client.walk(ROOT)).rows) == MAX_ROWS
     assert client.requests <= MAX_ROWS // 100 + 1
     assert client.faults == 1
 
@@ -246,7 +316,7 @@ async def test_an_endless_walk_is_cut_off() -> None:
 async def test_a_walk_through_huge_strings_is_cut_off() -> None:
     page: list[Row] = [(f"{ROOT}.6.1.{number}", b"x" * 65_000) for number in range(1, 100)]
     client = await begun(FakeAgent(pages=lambda: [page]))
-    octets = sum(len(value) for _, value in await client.walk(ROOT) if isinstance(value, bytes))
+    octets = sum(len(value) for _, value in (await client.walk(ROOT)).rows if isinstance(value, bytes))
     assert octets <= MAX_OCTETS
     assert client.faults == 1
 
@@ -254,7 +324,7 @@ async def test_a_walk_through_huge_strings_is_cut_off() -> None:
 async def test_a_lost_page_is_asked_for_again() -> None:
     agent = FakeAgent(pages=lambda: [rows(1, 2), rows(3)], lose=1)
     client = await begun(agent)
-    assert await client.walk(ROOT) == rows(1, 2, 3)
+    assert (await client.walk(ROOT)).rows == rows(1, 2, 3)
 
 
 async def test_ignored_getbulk_is_replaced_by_getnext_and_remembered() -> None:
@@ -265,8 +335,8 @@ async def test_ignored_getbulk_is_replaced_by_getnext_and_remembered() -> None:
     agent = FakeAgent(pages=lambda: [rows(1)], page_rule=ignore_bulk)
     client = await begun(agent)
     await client.get(OIDS[:1])
-    assert await client.walk(ROOT) == rows(1)
-    assert await client.walk(ROOT) == rows(1)
+    assert (await client.walk(ROOT)).rows == rows(1)
+    assert (await client.walk(ROOT)).rows == rows(1)
     assert agent.walks == [25, 0, 0]
 
 
@@ -278,8 +348,8 @@ async def test_pages_too_large_to_read_are_halved_and_the_size_remembered() -> N
     agent = FakeAgent(pages=lambda: [rows(1)], page_rule=too_large)
     client = await begun(agent, retries=0)
     await client.get(OIDS[:1])
-    assert await client.walk(ROOT) == rows(1)
-    assert await client.walk(ROOT) == rows(1)
+    assert (await client.walk(ROOT)).rows == rows(1)
+    assert (await client.walk(ROOT)).rows == rows(1)
     assert agent.walks == [25, 12, 6, 6]
 
 
@@ -293,25 +363,60 @@ async def test_v1_walks_with_getnext() -> None:
 async def versions_tried(agent: FakeAgent, polls: int, credentials: Credentials = V2C) -> list[str]:
     client = Client(agent.open, "192.0.2.1", 161, credentials, timeout=1, retries=0)
     tried: list[str] = []
-    failed = False
+    failure = ""
     for _ in range(polls):
-        await client.begin(silent=failed)
+        await client.begin(silent=bool(failure))
         tried.append(client.version)
         try:
             await client.get(OIDS[:1])
-            failed = False
-        except SnmpError:
-            failed = True
-        client.end(failed=failed)
+            failure = ""
+        except SnmpError as error:
+            failure = error.reason
+        client.end(failure)
     return tried
+
+
+def speaking(*versions: str) -> FakeAgent:
+    """Return an agent that is silent in other versions."""
+    agent = FakeAgent()
+
+    def ignore_others(oids: Sequence[str]) -> None:
+        if agent.targets[-1].credentials.version not in versions:
+            raise Timeout("no answer")
+
+    agent.get_rule = ignore_others
+    return agent
 
 
 async def test_a_printer_silent_on_v2c_is_tried_as_v1_every_other_time() -> None:
     assert await versions_tried(FakeAgent(lose=100), 5) == ["2c", "1", "2c", "1", "2c"]
 
 
-async def test_a_version_that_was_answered_is_kept() -> None:
-    assert await versions_tried(FakeAgent(lose=1), 4) == ["2c", "1", "1", "1"]
+async def test_a_v1_only_printer_is_found_and_kept() -> None:
+    assert await versions_tried(speaking("1"), 4) == ["2c", "1", "1", "1"]
+
+
+async def test_a_v2c_printer_does_not_become_a_v1_printer_by_a_lost_packet() -> None:
+    assert await versions_tried(FakeAgent(lose=1), 4) == ["2c", "1", "2c", "2c"]
+
+
+async def test_a_printer_that_was_heard_on_v2c_is_asked_so_until_it_was_silent_for_long() -> None:
+    agent = FakeAgent()
+
+    def stop_after_first(oids: Sequence[str]) -> None:
+        if agent.requests > 1:
+            raise Timeout("no answer")
+
+    agent.get_rule = stop_after_first
+    tried = await versions_tried(agent, 14)
+    assert tried == ["2c"] * 11 + ["1", "2c", "1"]
+
+
+async def test_only_silence_makes_it_try_another_version() -> None:
+    def refuse(oids: Sequence[str]) -> None:
+        raise Refused("nothing listens")
+
+    assert await versions_tried(FakeAgent(get_rule=refuse), 3) == ["2c", "2c", "2c"]
 
 
 async def test_v3_never_falls_back() -> None:
@@ -323,10 +428,10 @@ async def test_a_failed_poll_drops_the_session_and_a_good_one_keeps_it() -> None
     agent = FakeAgent()
     client = await begun(agent)
     await client.get(OIDS[:1])
-    client.end(failed=False)
+    client.end()
     await client.begin(silent=False)
     assert (len(agent.targets), agent.closed) == (1, 0)
-    client.end(failed=True)
+    client.end("timeout")
     assert agent.closed == 1
     await client.begin(silent=True)
     assert len(agent.targets) == 2
@@ -335,7 +440,7 @@ async def test_a_failed_poll_drops_the_session_and_a_good_one_keeps_it() -> None
 async def test_requests_are_counted_for_each_poll() -> None:
     client = await begun(FakeAgent())
     await client.get(OIDS[:1])
-    client.end(failed=True)
+    client.end("timeout")
     assert client.requests == 1
     await client.begin(silent=False)
     assert client.requests == 0

@@ -49,7 +49,7 @@ class FakeExporter:
     def printer_lines(self) -> Iterator[Lines]:
         yield from map(lines_of, self.polled)
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         self.reloads += 1
         if self.faults:
             raise ConfigError(self.faults)
@@ -103,7 +103,30 @@ async def test_gzip_is_used_where_it_is_offered(offer: str) -> None:
             assert b"printer_up" in gzip.decompress(await answer.read())
 
 
-@pytest.mark.parametrize("offer", ["identity", "", "br"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=abc",
+        "text/plain;version=1.x",
+        "application/openmetrics-text;version=",
+        "*/*",
+    ],
+)
+async def test_an_odd_accept_header_is_answered_with_something(accept: str) -> None:
+    async with serving(FakeExporter()) as client:
+        status, _, body = await fetch(client, "/metrics", Accept=accept)
+    assert status == 200
+    assert b"printer_up" in body
+
+
+async def test_head_is_refused_and_polls_nothing() -> None:
+    exporter = FakeExporter()
+    async with serving(exporter) as client, client.head("/metrics") as answer:
+        assert answer.status == 405
+    assert exporter.scrapes == []
+
+
+@pytest.mark.parametrize("offer", ["identity", "", "br", "gzip;q=0", "gzip; q=0.0, identity"])
 async def test_nothing_is_compressed_for_others(offer: str) -> None:
     headers = {"Accept-Encoding": offer}
     async with serving(FakeExporter()) as client, client.get("/metrics", headers=headers) as answer:
@@ -197,12 +220,14 @@ async def test_reload_answers_with_every_fault_and_only_to_post_and_put() -> Non
     assert exporter.reloads == 2
 
 
-async def test_a_client_that_leaves_in_mid_answer_harms_nobody() -> None:
+async def test_a_client_that_leaves_in_mid_answer_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
     exporter = FakeExporter(polled=tuple(f"printer {n}" for n in range(20_000)))
     async with serving(exporter) as client:
-        answer = await client.get("/metrics")
-        answer.close()
+        for _ in range(3):
+            answer = await client.get("/metrics")
+            answer.close()
         assert (await fetch(client, "/-/healthy"))[0] == 200
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(

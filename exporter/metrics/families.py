@@ -113,7 +113,12 @@ POLLS = Family("printer_polls_total", "counter", "Polls that ended, answered or 
 POLL_FAILURES = Family(
     "printer_poll_failures_total",
     "counter",
-    "Polls that gave no result, by reason: timeout, refused, resolve, auth, protocol, deadline.",
+    "Polls that gave no result, by reason: timeout, refused, resolve, auth, protocol, deadline, internal.",
+)
+POLL_FAULTS = Family(
+    "printer_poll_faults_total",
+    "counter",
+    "Answers that were cut off or could not be read, so that a poll went on without what they held.",
 )
 
 PRINTER_FAMILIES = (
@@ -148,4 +153,5 @@ PRINTER_FAMILIES = (
     POLL_REQUESTS,
     POLLS,
     POLL_FAILURES,
+    POLL_FAULTS,
 )

@@ -41,6 +41,7 @@ def _write_poll(writer: LineWriter, record: Record, poll: Poll) -> None:
     writer.add(f.POLL_DURATION, poll.duration)
     writer.add(f.POLL_REQUESTS, poll.requests)
     writer.add(f.POLLS, record.polls)
+    writer.add(f.POLL_FAULTS, record.faults)
     for reason in (*FAILURE_REASONS, *sorted(record.failures.keys() - set(FAILURE_REASONS))):
         writer.add(f.POLL_FAILURES, record.failures.get(reason, 0), reason=reason)
     if record.last_success is not None:

@@ -23,7 +23,6 @@ from exporter.printers.model import (
 )
 from exporter.printers.text import clean, unique
 from exporter.printers.vendors import maker_of
-from exporter.snmp.client import SYS_UPTIME
 from exporter.snmp.session import Row, Value
 
 Cells = Mapping[str, Value]
@@ -48,7 +47,7 @@ _FIRMWARE_IN_DESCR = re.compile(
 )
 
 
-def table_rows(table: mib.Table, rows: Iterable[Row]) -> dict[tuple[int, ...], dict[str, Value]]:
+def table_rows(table: mib.Table, rows: Iterable[Row]) -> Rows:
     """Sort what a walk of the table's entry returned into rows; unknown columns are dropped."""
     columns = {str(column.number): column.name for column in table.columns}
     skip = len(table.entry) + 1
@@ -59,6 +58,17 @@ def table_rows(table: mib.Table, rows: Iterable[Row]) -> dict[tuple[int, ...], d
         if name and index:
             result.setdefault(tuple(map(int, index.split("."))), {})[name] = value
     return result
+
+
+def merge_rows(first: Rows, second: Rows) -> Rows:
+    """Return the rows of both, with the cells of both; the second is the newer."""
+    return {index: {**first.get(index, {}), **second.get(index, {})} for index in sorted({*first, *second})}
+
+
+def is_ragged(table: mib.Table, rows: Rows) -> bool:
+    """Tell whether a row lacks a column that another has, or all of them the table's last."""
+    shapes = {frozenset(cells) for cells in rows.values()}
+    return len(shapes) > 1 or any(table.columns[-1].name not in shape for shape in shapes)
 
 
 def structure(
@@ -83,7 +93,7 @@ def structure(
         pages_unit=_pages_unit(counter),
         state_oid=_instance("hrPrinterStatus", (device,), printer),
         errors_oid=_instance("hrPrinterDetectedErrorState", (device,), printer),
-        config_changes_oid=_config_changes(own),
+        watched=_watched(own),
         volatile=tuple(_volatile(system, own)),
     )
 
@@ -92,7 +102,7 @@ def snapshot(shape: Structure, values: Cells, alert_rows: Rows) -> Snapshot:
     """Return what the values (by OID) and the rows of prtAlertTable say."""
     errors = values.get(shape.errors_oid)
     pages = _count(values.get(shape.pages_oid)) if shape.pages_unit else None
-    uptime = _count(values.get(SYS_UPTIME))
+    uptime = _count(values.get(mib.SYS_UPTIME))
     return Snapshot(
         identity=shape.identity,
         supplies=_supplies(shape.supplies, values),
@@ -294,9 +304,10 @@ def _pages_unit(counter: Cells) -> str:
     return names.UNITS[unit] if unit in {names.IMPRESSIONS, names.SHEETS} else ""
 
 
-def _config_changes(own: Tables) -> str:
+def _watched(own: Tables) -> tuple[str, ...]:
     index, cells = next(iter(own.get("prtGeneral", {}).items()), ((), {}))
-    return _instance("prtGeneralConfigChanges", index, cells)
+    names_ = ("prtGeneralConfigChanges", "prtGeneralSerialNumber")
+    return tuple(filter(None, (_instance(name, index, cells) for name in names_)))
 
 
 _ENTRY_OF = {column.name: f"{table.entry}.{column.number}" for table in mib.TABLES for column in table.columns}

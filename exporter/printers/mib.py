@@ -6,6 +6,7 @@ A column is *static* (read with the structure) or *volatile* (asked again at eve
 from dataclasses import dataclass
 from typing import Literal
 
+SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 HR_DEVICE_PRINTER = "1.3.6.1.2.1.25.3.1.5"
 
 _HOST = "1.3.6.1.2.1.25"
@@ -34,17 +35,19 @@ class Column:
 class Table:
     """A conceptual table: the OID of its entry and the columns of use to us.
 
-    `walk` is "structure" (with the static part), or "poll" (anew each time, since its rows come and go).
+    `walk` is "structure" (with the static part), or "poll" (anew each time, since its rows come and go). A table
+    that is `expected` of every printer is asked for again when it seems to be missing.
     """
 
     name: str
     entry: str
     columns: tuple[Column, ...]
     walk: Literal["structure", "poll"] = "structure"
+    expected: bool = False
 
 
 SYSTEM = (
-    Scalar("sysUpTime", "1.3.6.1.2.1.1.3.0", volatile=True),
+    Scalar("sysUpTime", SYS_UPTIME, volatile=True),
     Scalar("sysDescr", "1.3.6.1.2.1.1.1.0"),
     Scalar("sysObjectID", "1.3.6.1.2.1.1.2.0"),
     Scalar("sysName", "1.3.6.1.2.1.1.5.0"),
@@ -71,7 +74,8 @@ TABLES = (
             Column("prtGeneralConfigChanges", 1, volatile=True),
             Column("prtGeneralCurrentLocalization", 2),
             Column("prtGeneralPrinterName", 16),
-            Column("prtGeneralSerialNumber", 17),
+            # Static, but another printer may answer behind the address at any time.
+            Column("prtGeneralSerialNumber", 17, volatile=True),
         ),
     ),
     Table(
@@ -92,6 +96,7 @@ TABLES = (
             Column("prtInputName", 13),
             Column("prtInputDescription", 18),
         ),
+        expected=True,
     ),
     Table(
         "prtOutput",
@@ -107,6 +112,7 @@ TABLES = (
         "prtMarker",
         f"{_PRINTER}.10.2.1",
         (Column("prtMarkerCounterUnit", 3), Column("prtMarkerLifeCount", 4, volatile=True)),
+        expected=True,
     ),
     Table(
         "prtMarkerSupplies",
@@ -120,6 +126,7 @@ TABLES = (
             Column("prtMarkerSuppliesMaxCapacity", 8, volatile=True),
             Column("prtMarkerSuppliesLevel", 9, volatile=True),
         ),
+        expected=True,
     ),
     Table("prtMarkerColorant", f"{_PRINTER}.12.1.1", (Column("prtMarkerColorantValue", 4),)),
     Table(

@@ -67,7 +67,7 @@ class CoverRow:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What a printer is made of, and the volatile instances (OIDs) to ask it for.
+    """What a printer is made of, the volatile instances (OIDs) to ask it for, and those that tell of a change.
 
     OIDs are "" where the device has no such object.
     """
@@ -82,7 +82,7 @@ class Structure:
     pages_unit: str
     state_oid: str
     errors_oid: str
-    config_changes_oid: str
+    watched: tuple[str, ...]
     volatile: tuple[str, ...]
 
 
@@ -169,7 +169,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """The outcome of one poll and what it cost; `at` is when it ended, in Unix seconds."""
+    """The outcome of one poll and what it cost; `at` is when it ended, in Unix seconds.
+
+    `faults` counts answers that were cut off or could not be read.
+    """
 
     result: Snapshot | Failure
     at: float

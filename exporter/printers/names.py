@@ -83,7 +83,7 @@ UNITS = {
     18: "items",
     19: "percent",
 }
-IMPRESSIONS, SHEETS, PERCENT = 7, 8, 19
+IMPRESSIONS, SHEETS = 7, 8
 
 # prtInputType to our `kind` of tray.
 TRAY_KINDS = {

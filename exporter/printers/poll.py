@@ -11,23 +11,28 @@ from exporter.printers import decode, mib
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
 from exporter.snmp.client import SYS_UPTIME, Client
 from exporter.snmp.errors import Protocol, SnmpError
-from exporter.snmp.session import Value
+from exporter.snmp.session import Row, Value
 
 log = logging.getLogger(__name__)
 
 # Seconds after which the structure is read again though nothing said that it moved: always; when the printer
-# showed none yet (it may have been starting); and when some of its rows ceased to answer.
+# showed none yet (it may have been starting) or parts of it could not be read; and when rows ceased to answer.
 _STRUCTURE_MAX_AGE = 3600.0
-_BARE_STRUCTURE_MAX_AGE = 300.0
+_DOUBTFUL_STRUCTURE_MAX_AGE = 300.0
 _LOST_ROWS_MIN_AGE = 300.0
+# Rows read of a column of a table that could not be read as a whole: more than are kept.
+_COLUMN_ROWS = 100
+# Seconds by which sysUpTime may run ahead of our clock.
+_UPTIME_TOLERANCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """The structure, when it was read (monotonic seconds), and what would show that it moved since."""
+    """The structure, when it was read and is to be read again (monotonic), and what would show that it moved."""
 
     shape: Structure
     read_at: float
+    good_until: float
     values: dict[str, Value]
 
 
@@ -48,6 +53,11 @@ class PrinterPoller:
         self._monotonic = monotonic
         self._memory: _Memory | None = None
         self._uptime: Value | None = None
+        self._uptime_at = 0.0
+        self._complained = False
+        self._filled: set[str] = set()
+        self._ragged: set[str] = set()
+        self._by_columns: set[str] = set()
 
     async def poll(self, *, silent: bool = False, limit: float | None = None) -> Poll:
         """Ask once, for at most `limit` seconds; what goes wrong is the result, nothing is raised.
@@ -56,6 +66,8 @@ class PrinterPoller:
         """
         started = self._monotonic()
         result: Snapshot | Failure | None = None
+        if self._is_due():
+            self._client.close()  # a name may lead elsewhere by now
         try:
             async with asyncio.timeout(limit):
                 await self._client.begin(silent=silent)
@@ -65,10 +77,12 @@ class PrinterPoller:
         except TimeoutError:
             result = Failure("deadline", f"given up after {limit:g} s")
         except Exception as error:  # a device must never cost more than its own data, whatever it found in us
-            log.exception("poll failed", extra={"printer": self._printer.name})
+            level = logging.DEBUG if self._complained else logging.ERROR  # loudly once, counted always
+            log.log(level, "poll failed", exc_info=True, extra={"printer": self._printer.name})
+            self._complained = True
             result = Failure("internal", f"a fault of the exporter: {type(error).__name__}")
         finally:
-            self._client.end(failed=not isinstance(result, Snapshot))
+            self._client.end("" if isinstance(result, Snapshot) else getattr(result, "reason", "cancelled"))
         return Poll(
             result,
             at=self._now(),
@@ -85,14 +99,15 @@ class PrinterPoller:
 
     async def _ask(self) -> Snapshot:
         memory = self._memory
-        if memory is None or self._age(memory) > _max_age(memory.shape):
+        if memory is None or self._is_due():
+            self._client.forget_sizes()
             memory, values = await self._read_structure()
         else:
             values = await self._client.get(memory.shape.volatile)
             if self._has_moved(memory, values):
                 memory, values = await self._read_structure()
         self._memory = memory
-        self._uptime = values.get(SYS_UPTIME)
+        self._uptime, self._uptime_at = values.get(SYS_UPTIME), self._monotonic()
         alerts = [await self._table(table) for table in mib.POLLED_TABLES]
         if not values and not any(alerts):
             raise Protocol("the agent answers, but with no object that a printer has")
@@ -100,30 +115,66 @@ class PrinterPoller:
 
     async def _read_structure(self) -> tuple[_Memory, dict[str, Value]]:
         read_at = self._monotonic()
+        self._ragged.clear()
+        self._by_columns.clear()
         system = await self._client.get([scalar.oid for scalar in mib.SYSTEM])
         named = {scalar.name: system[scalar.oid] for scalar in mib.SYSTEM if scalar.oid in system}
         tables = {table.name: await self._table(table) for table in mib.STRUCTURE_TABLES}
         shape = decode.structure(named, tables, self._printer.supplies, self._printer.thresholds)
         values = await self._client.get(shape.volatile)
-        return _Memory(shape, read_at, values), values
+        is_doubtful = len(shape.volatile) <= 1 or self._client.faults > 0
+        max_age = _DOUBTFUL_STRUCTURE_MAX_AGE if is_doubtful else _STRUCTURE_MAX_AGE
+        return _Memory(shape, read_at, read_at + max_age, values), values
 
-    async def _table(self, table: mib.Table) -> dict[tuple[int, ...], dict[str, Value]]:
-        return decode.table_rows(table, await self._client.walk(table.entry))
+    def _is_due(self) -> bool:
+        """Tell whether the structure is to be read again for its age."""
+        return self._memory is not None and self._monotonic() > self._memory.good_until
+
+    async def _table(self, table: mib.Table) -> decode.Rows:
+        """Walk a table; one that came cut off, ragged or suddenly empty is asked for again, column by column.
+
+        A walk ends quietly where an agent fails in its midst (genErr), and what follows would be lost with it. An
+        endless or unreadable column costs what lies behind it only in its own column.
+        """
+        if table.name in self._by_columns:
+            return await self._columns(table)
+        walked = await self._client.walk(table.entry)
+        found = decode.table_rows(table, walked.rows)
+        if not walked.whole:
+            self._by_columns.add(table.name)
+            found = await self._columns(table)
+        elif self._is_doubtful(table, found):
+            self._ragged.add(table.name)
+            found = decode.merge_rows(found, await self._columns(table, gently=True))
+        (self._filled.add if found else self._filled.discard)(table.name)
+        return found
+
+    def _is_doubtful(self, table: mib.Table, found: decode.Rows) -> bool:
+        """Tell whether cells are missing that should be there; a table that is ragged by nature is asked again once."""
+        if not found:
+            return table.expected or table.name in self._filled
+        return table.name not in self._ragged and decode.is_ragged(table, found)
+
+    async def _columns(self, table: mib.Table, *, gently: bool = False) -> decode.Rows:
+        rows: list[Row] = []
+        for column in table.columns:
+            walked = await self._client.walk(f"{table.entry}.{column.number}", _COLUMN_ROWS, gently=gently)
+            rows += walked.rows
+        return decode.table_rows(table, rows)
 
     def _has_moved(self, memory: _Memory, values: dict[str, Value]) -> bool:
-        """Tell by sysUpTime, prtGeneralConfigChanges (RFC 3805) and the set of rows that answer."""
-        uptime = values.get(SYS_UPTIME)
-        if isinstance(self._uptime, int) and isinstance(uptime, int) and uptime < self._uptime:
-            self._client.learnt.forget_sizes()
+        """Tell by sysUpTime, serial number, prtGeneralConfigChanges (RFC 3805) and the set of rows that answer."""
+        if self._has_restarted(values.get(SYS_UPTIME)):
+            self._client.forget()
             return True
-        changes = memory.shape.config_changes_oid
-        if memory.values.get(changes) != values.get(changes):
+        if any(memory.values.get(oid) != values.get(oid) for oid in memory.shape.watched):
             return True
-        return self._age(memory) > _LOST_ROWS_MIN_AGE and not memory.values.keys() <= values.keys()
+        age = self._monotonic() - memory.read_at
+        return age > _LOST_ROWS_MIN_AGE and not memory.values.keys() <= values.keys()
 
-    def _age(self, memory: _Memory) -> float:
-        return self._monotonic() - memory.read_at
-
-
-def _max_age(shape: Structure) -> float:
-    return _STRUCTURE_MAX_AGE if len(shape.volatile) > 1 else _BARE_STRUCTURE_MAX_AGE
+    def _has_restarted(self, uptime: Value | None) -> bool:
+        """Tell whether sysUpTime went back, or forward by more than time did: then it is another agent."""
+        if not isinstance(self._uptime, int) or not isinstance(uptime, int):
+            return False
+        elapsed = self._monotonic() - self._uptime_at
+        return not self._uptime <= uptime <= self._uptime + (elapsed + _UPTIME_TOLERANCE) * 100

@@ -1,12 +1,12 @@
 """What we know of one printer between its polls: a pure state machine, fed with the outcome of each."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
 from exporter.printers.status import Severity, supply_statuses, witness_status
 
-FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadline")
+FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadline", "internal")
 _WRAP = 2**32 / 100
 _BOOT_TOLERANCE = 60.0
 # A clock that drifts over 497 days may place the boot minutes off after sysUpTime wrapped.
@@ -39,6 +39,8 @@ class Record:
     supplies: Mapping[str, SupplySince] = field(default_factory=dict)
     excused: bool = False
     failures_in_row: int = 0
+    levels_known: Mapping[str, float] = field(default_factory=dict)
+    """When each supply last told its level, in Unix seconds."""
     silence: float = 0.0
     """Seconds without an answer, those excused left out."""
     last_success: float | None = None
@@ -47,6 +49,7 @@ class Record:
     """The last serial number heard, however long ago."""
     identity_changed: float | None = None
     polls: int = 0
+    faults: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -58,14 +61,15 @@ class Record:
 def after_poll(record: Record, poll: Poll, *, excused: bool, offline_after: int, retain: float) -> Record:
     """Return the record that a finished poll leads to; `excused` tells whether silence is expected now."""
     if isinstance(poll.result, Snapshot):
-        return _answered(record, poll, poll.result, excused=excused)
+        return _answered(record, poll, poll.result, excused=excused, retain=retain)
     return _failed(record, poll, poll.result, excused=excused, offline_after=offline_after, retain=retain)
 
 
-def _answered(record: Record, poll: Poll, snapshot: Snapshot, *, excused: bool) -> Record:
+def _answered(record: Record, poll: Poll, snapshot: Snapshot, *, excused: bool, retain: float) -> Record:
     serial = snapshot.identity.serial or record.serial
     is_other = bool(record.serial) and serial != record.serial
-    held = snapshot if is_other else hold_levels(record.snapshot, snapshot)
+    levels_known = _levels_known({} if is_other else record.levels_known, snapshot, poll.at, retain)
+    held = hold_levels(record.snapshot, snapshot, levels_known)
     statuses = supply_statuses(held)
     return replace(
         record,
@@ -73,6 +77,7 @@ def _answered(record: Record, poll: Poll, snapshot: Snapshot, *, excused: bool) 
         poll=poll,
         status=_since(record.status, witness_status(held, statuses).name.lower(), poll.at),
         supplies=_supplies_since(record.supplies, statuses, poll.at),
+        levels_known=levels_known,
         excused=excused,
         failures_in_row=0,
         silence=0.0,
@@ -81,6 +86,7 @@ def _answered(record: Record, poll: Poll, snapshot: Snapshot, *, excused: bool) 
         serial=serial,
         identity_changed=poll.at if is_other else record.identity_changed,
         polls=record.polls + 1,
+        faults=record.faults + poll.faults,
     )
 
 
@@ -105,6 +111,7 @@ def _failed(
         failures_in_row=in_row,
         silence=silence,
         polls=record.polls + 1,
+        faults=record.faults + poll.faults,
         failures=failures,
     )
 
@@ -140,11 +147,22 @@ def _supplies_since(
     return result
 
 
-def hold_levels(before: Snapshot | None, now: Snapshot) -> Snapshot:
-    """Put the last known level where a printer says "unknown" of the same supply, as many do while they sleep."""
-    if before is None:
-        return now
-    known = {supply.row.supply: supply for supply in before.supplies if supply.says is Level.KNOWN}
+def _levels_known(before: Mapping[str, float], now: Snapshot, at: float, retain: float) -> dict[str, float]:
+    """Return when each supply last told its level, for those that did within `retain` seconds."""
+    recent = {label: moment for label, moment in before.items() if at - moment <= retain}
+    return recent | {supply.row.supply: at for supply in now.supplies if supply.says is Level.KNOWN}
+
+
+def hold_levels(before: Snapshot | None, now: Snapshot, labels: Container[str]) -> Snapshot:
+    """Put the last known level where a printer says "unknown" of the same supply, as many do while they sleep.
+
+    `labels` are the supplies whose last known level may still be held.
+    """
+    known = {
+        supply.row.supply: supply
+        for supply in (before.supplies if before else ())
+        if supply.says is Level.KNOWN and supply.row.supply in labels
+    }
     if not known or all(supply.says is not Level.UNKNOWN for supply in now.supplies):
         return now
     return replace(now, supplies=tuple(_held(supply, known.get(supply.row.supply)) for supply in now.supplies))

@@ -36,6 +36,7 @@ class ErrorStatus(IntEnum):
     NO_ERROR = 0
     TOO_BIG = 1
     NO_SUCH_NAME = 2
+    GEN_ERR = 5
 
 
 _VERSIONS = {0: "1", 1: "2c"}

@@ -4,12 +4,13 @@ An agent may be hostile or broken. Whatever it does costs a bounded number of re
 its own data only.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from exporter.config import CommunityCredentials, Credentials
-from exporter.snmp.errors import Protocol, Timeout
+from exporter.snmp.errors import Protocol, SnmpError, Timeout
 from exporter.snmp.resolve import resolve
 from exporter.snmp.session import Row, Session, Target, Value
 
@@ -19,24 +20,37 @@ SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 MAX_CHUNK = 40
 MAX_REPETITIONS = 25
 # Bounds on one walk: more than any printer's table holds, far less than a hostile one could send.
-MAX_ROWS = 4_000
+MAX_ROWS = 2_000
 MAX_OCTETS = 1_000_000
 _FEWEST_REPETITIONS = 3
+_GENTLE_REPETITIONS = 5
+# Polls in a row without any answer after which a printer may speak another version than it did.
+_LONG_IGNORED = 10
 
 
 @dataclass(slots=True)
 class Learnt:
-    """What an agent can do, as far as it has shown; kept between polls."""
+    """What an agent can do, as far as it has shown; kept between polls until it reboots.
+
+    `version` is the one it answers; while that is doubted, the configured one is asked once before it.
+    `bulk_proven`: a GETBULK brought rows. `unreadable` are objects that no answer could be read with.
+    """
 
     version: str | None = None
+    version_doubted: bool = False
     has_uptime: bool = True
+    bulk_proven: bool = False
     chunk: int = MAX_CHUNK
     repetitions: int = MAX_REPETITIONS
+    unreadable: set[str] = field(default_factory=set)
 
-    def forget_sizes(self) -> None:
-        """Start afresh after a reboot; the version stays, for a wrong guess there costs a whole poll."""
-        self.chunk = MAX_CHUNK
-        self.repetitions = MAX_REPETITIONS
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """The rows of a walk; `whole` is False when it was cut off: by us, or by an answer that could not be read."""
+
+    rows: list[Row]
+    whole: bool
 
 
 class Client:
@@ -68,6 +82,7 @@ class Client:
         self._attempts = 1
         self._session: Session | None = None
         self._heard = False
+        self._ignored_polls = 0
         self._requests = 0
         self._session_base = 0
 
@@ -77,11 +92,11 @@ class Client:
         return self._requests + (self._session.requests - self._session_base if self._session else 0)
 
     async def begin(self, *, silent: bool) -> None:
-        """Start a poll; a printer `silent` last time is asked without retry, and as v1 in turn with v2c.
+        """Start a poll; a printer `silent` last time is asked without retry.
 
         Raises Resolve, or Refused when no socket can be opened.
         """
-        version = self._next_version(silent=silent)
+        version = self._next_version()
         if version != self.version:
             self.close()
         self.version = version
@@ -92,13 +107,31 @@ class Client:
         if self._session is None:
             await self._open()
         self._session_base = self._session.requests if self._session else 0
+        if self.learnt.version_doubted:
+            await self._try_configured_version()
 
-    def end(self, *, failed: bool) -> None:
-        """Finish a poll: remember the version that was answered, drop a session that was not."""
+    def end(self, failure: str = "") -> None:
+        """Finish a poll: remember the version that was answered; drop the session when it failed, for that reason."""
         if self._heard:
+            is_news = self.version not in {self.learnt.version, self._credentials.version}
+            self.learnt.version_doubted |= is_news  # lost packets may have led here
             self.learnt.version = self.version
-        if failed:
+            self._ignored_polls = 0
+        elif failure == Timeout.reason:
+            self._ignored_polls += 1
+        if failure:
             self.close()
+
+    def forget(self) -> None:
+        """Start afresh after a reboot: another firmware may run now."""
+        version = self.learnt.version
+        self.learnt = Learnt(version, version_doubted=version not in {None, self._credentials.version})
+
+    def forget_sizes(self) -> None:
+        """Learn anew what size of requests the agent can do: lost packets may have taught the wrong one."""
+        fresh = Learnt()
+        self.learnt.chunk, self.learnt.repetitions = fresh.chunk, fresh.repetitions
+        self.learnt.unreadable.clear()
 
     def close(self) -> None:
         """Drop the session; the next poll resolves the name again."""
@@ -113,6 +146,7 @@ class Client:
         Asks in chunks that the agent is known to answer, and halves those that it refuses, breaks or ignores.
         """
         found: dict[str, Value] = {}
+        oids = [oid for oid in oids if oid not in self.learnt.unreadable]
         start = 0
         while start < len(oids):
             chunk = oids[start : start + self.learnt.chunk]
@@ -120,38 +154,94 @@ class Client:
             start += len(chunk)
         return found
 
-    async def walk(self, root: str) -> list[Row]:
-        """Return the rows below `root`; raises SnmpError.
+    async def walk(self, root: str, limit: int = MAX_ROWS, *, gently: bool = False) -> Walked:
+        """Return the rows below `root`, at most `limit`, as far as they can be had; raises SnmpError.
 
-        Rows end where OIDs cease to increase (RFC 3416 section 4.2.2) or at a bound; that counts as a fault.
+        Rows end where OIDs cease to increase (RFC 3416 section 4.2.2), at a bound, and at what cannot be read.
+        `gently`: in answers of few rows.
         """
-        repetitions = 0 if self.version == "1" else self.learnt.repetitions
+        most = _GENTLE_REPETITIONS if gently else MAX_REPETITIONS
+        walked = await self._walk_in_pages(root, limit, min(most, self.learnt.repetitions))
+        if walked.rows:
+            self.learnt.bulk_proven |= self.version != "1" and self.learnt.repetitions > 0
+        elif self._doubts_bulk():
+            walked = await self._walk_in_pages(root, limit, 0)
+            if walked.rows:
+                self.learnt.repetitions = 0
+        return walked
+
+    def _doubts_bulk(self) -> bool:
+        """Tell whether an empty walk may be a GETBULK refused: the fast engine does not tell the two apart."""
+        return self.version != "1" and self.learnt.repetitions > 0 and not self.learnt.bulk_proven
+
+    async def _walk_in_pages(self, root: str, limit: int, most: int) -> Walked:
+        repetitions = 0 if self.version == "1" else most
         while True:
+            rows: list[Row] = []
             try:
-                rows = await self._walk(root, repetitions)
+                whole = await self._walk(root, repetitions, rows, limit)
             except (Timeout, Protocol) as error:
-                if not self._heard or not repetitions:
+                if not self._heard:
                     raise
+                if not repetitions:
+                    await self._check_alive(error)
+                    return self._cut(rows)
                 repetitions = _smaller(repetitions) if isinstance(error, Protocol) else 0
             else:
-                if self.version != "1":
+                if self.version != "1" and repetitions < most:
                     self.learnt.repetitions = repetitions
-                return rows
+                return Walked(rows, whole=True) if whole else self._cut(rows)
 
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, Value]:
         answer: dict[str, Value] | None = None
+        unread: SnmpError | None = None
         try:
             answer = await self._get_once(oids)
-        except Timeout:
-            if not self._heard or len(oids) == 1:
-                raise
-        except Protocol:
+        except (Timeout, Protocol) as error:
             if not self._heard:
                 raise
-            self.faults += 1
+            unread = error
         if answer is not None:
             return answer
-        return await self._get_halves(oids) if len(oids) > 1 else {}
+        if len(oids) > 1:
+            return await self._get_halves(oids)
+        if unread:
+            await self._check_alive(unread)
+            self._give_up(oids[0])
+        return {}
+
+    def _give_up(self, oid: str) -> None:
+        """Leave an object out from now on; without that, each poll would wait for it again."""
+        self.faults += 1
+        if len(self.learnt.unreadable) < MAX_CHUNK:
+            self.learnt.unreadable.add(oid)
+
+    def _cut(self, rows: list[Row]) -> Walked:
+        self.faults += 1
+        return Walked(rows, whole=False)
+
+    async def _check_alive(self, error: SnmpError) -> None:
+        """Tell an object that cannot be read from a printer that has gone meanwhile; raises `error` for that."""
+        if not isinstance(error, Timeout):
+            return
+        session = self._opened()
+        try:
+            await session.get([SYS_UPTIME], self._timeout)
+        except Timeout:
+            raise error from None
+
+    async def _try_configured_version(self) -> None:
+        """Ask once as configured; an agent that still ignores that is asked in the version it answered before."""
+        self.learnt.version_doubted = False
+        known, self.version = self.version, self._credentials.version
+        self.close()
+        await self._open()
+        try:
+            await self._opened().get([SYS_UPTIME], self._timeout)
+        except SnmpError:
+            self.version = known
+            self.close()
+            await self._open()
 
     async def _get_halves(self, oids: Sequence[str]) -> dict[str, Value]:
         middle = (len(oids) + 1) // 2
@@ -176,26 +266,26 @@ class Client:
             answer.pop(SYS_UPTIME, None)
         return answer
 
-    async def _walk(self, root: str, repetitions: int) -> list[Row]:
+    async def _walk(self, root: str, repetitions: int, rows: list[Row], limit: int) -> bool:
+        """Add the rows to `rows`; return whether the agent ended the walk, and not one of our guards."""
         walk = self._opened().walk(root, repetitions)
-        rows: list[Row] = []
         last: tuple[int, ...] = ()
         octets = 0
         while page := await self._patiently(lambda: walk.page(self._timeout)):
             for oid, value in page:
                 key = tuple(map(int, oid.split(".")))
                 octets += len(value) if isinstance(value, bytes | str) else 0
-                if key <= last or len(rows) >= MAX_ROWS or octets > MAX_OCTETS:
-                    self.faults += 1
-                    return rows
+                if key <= last or len(rows) >= limit or octets > MAX_OCTETS:
+                    return False
                 rows.append((oid, value))
                 last = key
-        return rows
+        return True
 
     async def _patiently(self, request: Callable[[], Awaitable[T]]) -> T:
         for attempts_left in reversed(range(self._attempts)):
             try:
                 result = await request()
+                _heed_cancellation()
             except (Timeout, Protocol):
                 if not attempts_left:
                     raise
@@ -204,10 +294,13 @@ class Client:
                 return result
         raise Timeout("never asked")
 
-    def _next_version(self, *, silent: bool) -> str:
-        if silent and self._credentials.version == "2c":
-            return "1" if self.version == "2c" else "2c"
-        return self.learnt.version or self._credentials.version
+    def _next_version(self) -> str:
+        """Return v1 and v2c in turn for a v2c printer that never answered, or has not for long."""
+        if self._credentials.version != "2c" or not self._ignored_polls:
+            return self.learnt.version or self._credentials.version
+        if self.learnt.version and self._ignored_polls < _LONG_IGNORED:
+            return self.learnt.version
+        return "1" if self.version == "2c" else "2c"
 
     async def _open(self) -> None:
         self.address = await resolve(self._host, self._port, self._timeout)
@@ -215,12 +308,19 @@ class Client:
         if isinstance(credentials, CommunityCredentials) and credentials.version != self.version:
             credentials = credentials.model_copy(update={"version": self.version})
         self._session = self._open_session(Target(self.address, self._port, credentials))
-        self._session_base = 0
+        self._session_base = self._session.requests
 
     def _opened(self) -> Session:
         if self._session is None:
             raise RuntimeError("a poll begins with begin()")
         return self._session
+
+
+def _heed_cancellation() -> None:
+    """Raise the cancellation that `asyncio.wait_for` of Python 3.11 swallows when an answer came at the same time."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _smaller(repetitions: int) -> int:

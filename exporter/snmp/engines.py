@@ -24,14 +24,14 @@ class Engines:
         self._made: dict[str, Engine] = {}
 
     def open(self, target: Target) -> Session:
-        """Open a session with the engine that fits the target's credentials; raise SnmpError if it cannot."""
-        return self._engine(self.name_for(target.credentials)).open(target)
+        """Open a session with the engine that fits the target; raise SnmpError if it cannot."""
+        return self._engine(self.name_for(target.credentials, target.address)).open(target)
 
-    def name_for(self, credentials: Credentials) -> Literal["gufo", "pysnmp"]:
-        """Tell which engine serves these credentials."""
+    def name_for(self, credentials: Credentials, address: str = "") -> Literal["gufo", "pysnmp"]:
+        """Tell which engine serves these credentials at this address."""
         if self._setting != "auto":
             return self._setting
-        return "gufo" if HAS_GUFO and gufo.can_serve(credentials) else "pysnmp"
+        return "gufo" if HAS_GUFO and gufo.can_serve(credentials, address) else "pysnmp"
 
     def close(self) -> None:
         """Close every engine that was made."""

@@ -5,11 +5,15 @@ SnmpError
 ├── Refused    the host says that nothing listens there, or cannot be reached at all
 ├── Timeout    nobody answered
 ├── Auth       the agent rejects user, keys or security level
-└── Protocol   an answer came that cannot be used
+└── Protocol   an answer came that cannot be used, or the engine cannot say what was asked of it
 
-`reason` is the label under which the failure is counted.
+`reason` is the label under which the failure is counted. Every error of the libraries becomes one of these, without
+its text, which may hold a secret or what an agent sent, and without itself, which holds on to sockets.
 """
 
+import errno
+import os
+import re
 from typing import ClassVar
 
 
@@ -26,24 +30,36 @@ class Resolve(SnmpError):
 
 
 class Refused(SnmpError):
-    """ICMP says no: port closed, host or network unreachable."""
+    """ICMP says no (port closed, host or network unreachable), or our own system does."""
 
     reason = "refused"
 
 
 class Timeout(SnmpError):
-    """No answer in time: off, asleep, filtered, or a wrong community."""
+    """No answer in time: off, asleep, filtered, a wrong community or privacy password."""
 
     reason = "timeout"
 
 
 class Auth(SnmpError):
-    """SNMPv3 user, key or level rejected (RFC 3414 section 3.2)."""
+    """SNMPv3 user, key, level or context rejected (RFC 3414 section 3.2)."""
 
     reason = "auth"
 
 
 class Protocol(SnmpError):
-    """The answer is malformed or too large to read."""
+    """The answer is malformed or too large to read, or the engine cannot ask in this way."""
 
     reason = "protocol"
+
+
+def from_system(error: OSError) -> SnmpError:
+    """Give our error for one of the operating system's."""
+    if isinstance(error, TimeoutError):
+        return Timeout("no answer")
+    # gufo-snmp gives the number in its text only
+    in_text = re.search(r"\(os error (\d+)\)", str(error))
+    number = int(in_text[1]) if in_text else error.errno or 0
+    if number == errno.ECONNREFUSED:
+        return Refused("nothing listens on this port")
+    return Refused(os.strerror(number) if number > 0 else "not an address to send to")

@@ -6,10 +6,11 @@ are not offered (such credentials go to the other engine).
 """
 
 import asyncio
-import time
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
+from weakref import WeakSet
 
 from gufo.snmp import (
     Aes128Key,
@@ -24,6 +25,7 @@ from gufo.snmp import (
     Sha384Key,
     Sha512Key,
     SnmpAuthError,
+    SnmpEncodeError,
     SnmpVersion,
     User,
 )
@@ -34,7 +36,7 @@ from gufo.snmp.aio import SnmpSession
 from gufo.snmp.policer import BasePolicer
 
 from exporter.config import Credentials, UserCredentials
-from exporter.snmp.errors import Auth, Protocol, Refused, SnmpError, Timeout
+from exporter.snmp.errors import Auth, Protocol, SnmpError, Timeout, from_system
 from exporter.snmp.session import Row, Session, Target, Value, Walk
 
 T = TypeVar("T")
@@ -56,8 +58,6 @@ _PRIV_KEYS = {
     "AES192C": Aes192Key,
     "AES256C": Aes256Key,
 }
-# RFC 3414 section 2.2.3: an agent answers only within 150 s of the time we last heard from its engine.
-_TIME_WINDOW = 100.0
 # Beyond every deadline of ours, so that the library's own clock never decides.
 _LIBRARY_TIMEOUT = 3600.0
 
@@ -67,7 +67,13 @@ class GufoEngine:
 
     def open(self, target: Target) -> Session:
         """Open a connected socket to the target; nothing is sent yet."""
-        return _GufoSession(target)
+        if not can_serve(target.credentials):
+            raise Protocol("gufo-snmp has no SNMPv3 contexts: set snmp.engine to auto or pysnmp")
+        try:
+            return _GufoSession(target)
+        except Exception as error:  # noqa: BLE001 - every foreign error becomes one of ours
+            ours = translate(error)
+        raise ours
 
     def close(self) -> None:
         """Do nothing: sessions share nothing."""
@@ -94,31 +100,32 @@ class _Turnstile(BasePolicer):
 class _GufoSession:
     def __init__(self, target: Target) -> None:
         self._turnstile = _Turnstile()
-        self._is_v3 = isinstance(target.credentials, UserCredentials)
-        self._fresh_until = 0.0
-        try:
-            self._session = _library_session(target, self._turnstile)
-        except Exception as error:  # noqa: BLE001 - every foreign error becomes one of ours
-            raise _translate(error) from None
+        self._session: SnmpSession | None = _library_session(target, self._turnstile)
+        self._walks: WeakSet[_GufoWalk] = WeakSet()
+        self._deadline: asyncio.Timeout | None = None
+        self._is_v1 = target.credentials.version == "1"
+        self._met = False
 
     @property
     def requests(self) -> int:
         return self._turnstile.requests
 
     async def get(self, oids: Sequence[str], timeout: float) -> dict[str, Value]:
-        answer = await self._bounded(lambda: self._session.get_many(oids), timeout)
+        answer = await self.bounded(lambda session: session.get_many(oids), timeout)
         return {oid: _value(value) for oid, value in answer.items() if value is not None}
 
     def walk(self, root: str, repetitions: int) -> Walk:
-        rows = self._session.getbulk(root, repetitions) if repetitions else self._session.getnext(root)
-        return _GufoWalk(self, rows)
+        walk = _GufoWalk(self, root, 0 if self._is_v1 else repetitions)
+        self._walks.add(walk)
+        return walk
 
     def close(self) -> None:
-        del self._session
-
-    async def row(self, rows: AsyncIterator[tuple[str, object]], timeout: float) -> tuple[str, object]:
-        """Take the next row, with one request."""
-        return await self._bounded(lambda: anext(rows), timeout)
+        """Drop all that holds the socket, and end the request under way, which holds it too."""
+        self._session = None
+        for walk in self._walks:
+            walk.drop()
+        if self._deadline and not self._deadline.expired():
+            self._deadline.reschedule(0)
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
@@ -130,41 +137,72 @@ class _GufoSession:
         finally:
             self._turnstile.shut = False
 
-    async def _bounded(self, request: Callable[[], Awaitable[T]], timeout: float) -> T:
+    async def bounded(self, request: Callable[[SnmpSession], Awaitable[T]], timeout: float) -> T:
+        """Send a request and await its answer in the time given; every error but the end of a walk is ours."""
+        session = self._session
+        if session is None:
+            raise Timeout("the session was closed")
         try:
-            async with asyncio.timeout(timeout):
-                if self._is_v3 and time.monotonic() > self._fresh_until:
-                    await self._session.refresh()
-                result = await request()
+            async with asyncio.timeout(timeout) as self._deadline:
+                return await self._ask(session, request)
         except StopAsyncIteration:
             raise
         except Exception as error:  # noqa: BLE001 - every foreign error becomes one of ours
-            raise _translate(error) from None
+            ours = translate(error)
         except BaseException as error:
-            if type(error).__name__ == "PanicException":  # a panic of the compiled codec, not ours to die of
-                raise Protocol("the SNMP library failed on this answer") from None
-            raise
-        self._fresh_until = time.monotonic() + _TIME_WINDOW
+            if type(error).__name__ != "PanicException":  # a panic of the compiled codec, not ours to die of
+                raise
+            ours = Protocol("the SNMP library failed on this answer")
+        finally:
+            self._deadline = None
+            del session
+        raise ours
+
+    async def _ask(self, session: SnmpSession, request: Callable[[SnmpSession], Awaitable[T]]) -> T:
+        if not self._met:
+            await session.refresh()
+        try:
+            result = await request(session)
+        except SnmpAuthError:
+            if not self._met:
+                raise
+            # A report that the agent's clock went on for 150 s, or that it restarted, told the library the new time
+            # (RFC 3414 section 3.2.7) before it became this error.
+            result = await request(session)
+        self._met = True
         return result
 
 
 class _GufoWalk:
-    def __init__(self, session: _GufoSession, rows: AsyncIterator[tuple[str, object]]) -> None:
+    def __init__(self, session: _GufoSession, root: str, repetitions: int) -> None:
         self._session = session
-        self._rows = rows
+        self._root = root
+        self._repetitions = repetitions
+        self._rows: AsyncIterator[tuple[str, object]] | None = None
         self._ended = False
 
     async def page(self, timeout: float) -> list[Row]:
         page: list[Row] = []
+        if self._ended:
+            return page
         try:
-            while not page and not self._ended:
-                _append(page, await self._session.row(self._rows, timeout))
-                with self._session.held_back():
-                    while True:
-                        _append(page, await anext(self._rows))
+            _append(page, await self._session.bounded(lambda session: anext(self._iterator(session)), timeout))
+            with self._session.held_back():
+                while self._rows:
+                    _append(page, await anext(self._rows))
         except StopAsyncIteration:
             self._ended = True
         return page
+
+    def drop(self) -> None:
+        """Let go of the socket."""
+        self._rows = None
+
+    def _iterator(self, session: SnmpSession) -> AsyncIterator[tuple[str, object]]:
+        if self._rows is None:
+            root, repetitions = self._root, self._repetitions
+            self._rows = session.getbulk(root, repetitions) if repetitions else session.getnext(root)
+        return self._rows
 
 
 def _append(page: list[Row], row: tuple[str, object]) -> None:
@@ -204,9 +242,9 @@ def _user(credentials: UserCredentials) -> User:
     )
 
 
-def can_serve(credentials: Credentials) -> bool:
-    """Tell whether this engine speaks to such an agent: everything but SNMPv3 contexts."""
-    return not (isinstance(credentials, UserCredentials) and credentials.context)
+def can_serve(credentials: Credentials, address: str = "") -> bool:
+    """Tell whether this engine speaks to such an agent: all but SNMPv3 contexts and link-local IPv6 addresses."""
+    return "%" not in address and not (isinstance(credentials, UserCredentials) and credentials.context)
 
 
 def _value(value: object) -> Value:
@@ -215,16 +253,18 @@ def _value(value: object) -> Value:
     return str(value)
 
 
-def _translate(error: Exception) -> SnmpError:
-    """Give our error for one of the library's; an answer's content never gets into the text."""
+def translate(error: Exception) -> SnmpError:
+    """Give our error for one of the library's."""
     if isinstance(error, TimeoutError):
-        if "refused" in str(error.__cause__):
-            return Refused("nothing listens on this port")
-        return Timeout("no answer")
+        # The library makes a timeout of the system's ICMP errors, and leaves their text in the cause.
+        refused = "refused" in str(error.__cause__)
+        return from_system(ConnectionRefusedError(errno.ECONNREFUSED, "") if refused else error)
     if isinstance(error, SnmpAuthError):
         return Auth("user, keys or security level rejected")
     if isinstance(error, OSError):
-        return Refused(error.strerror or str(error))
+        return from_system(error)
+    if isinstance(error, SnmpEncodeError):
+        return Protocol("the request cannot be written down")
     if isinstance(error, GufoError):
         return Protocol("malformed or oversized answer")
     return Protocol(f"unexpected {type(error).__name__}")

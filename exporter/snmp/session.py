@@ -25,12 +25,18 @@ class Walk(Protocol):
     """A walk below one OID under way."""
 
     async def page(self, timeout: float) -> list[Row]:
-        """Send one request and return the next rows, [] at the end; may be called again after a Timeout."""
+        """Send one request and return the next rows, [] at the end, at a refusal and where all values are NULL.
+
+        May be called again after a Timeout or a Protocol error.
+        """
         ...
 
 
 class Session(Protocol):
-    """A socket and its credentials, kept open between polls; one request in flight at a time."""
+    """A socket and its credentials, kept open between polls; one request in flight at a time.
+
+    What it raises is an SnmpError, or comes from our side, such as CancelledError.
+    """
 
     @property
     def requests(self) -> int:
@@ -42,11 +48,11 @@ class Session(Protocol):
         ...
 
     def walk(self, root: str, repetitions: int) -> Walk:
-        """Walk below `root` with GETBULK of so many repetitions, or with GETNEXT when 0."""
+        """Walk below `root` with GETBULK of so many repetitions, or with GETNEXT when 0 and on version 1."""
         ...
 
     def close(self) -> None:
-        """Give the socket back; the session is of no use afterwards."""
+        """Give the socket back and end the request under way; the session is of no use afterwards."""
         ...
 
 

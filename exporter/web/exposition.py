@@ -1,9 +1,10 @@
 """The answer of /metrics: one family after the other, in chunks, so that a large fleet is never joined."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
 from exporter.metrics.families import PRINTER_FAMILIES
 from exporter.metrics.lines import Lines
@@ -13,12 +14,20 @@ OPENMETRICS = "application/openmetrics-text"
 
 def negotiate(accept: str) -> str:
     """Return the content type to answer with."""
-    return choose_encoder(accept)[1]
+    return _choose(accept)[1]
+
+
+def _choose(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """Return the library's encoder and content type; its parser raises for a version that is no number."""
+    try:
+        return choose_encoder(accept)
+    except (ValueError, TypeError):
+        return choose_encoder("")
 
 
 def stream(accept: str, printers: Collection[Lines], registry: CollectorRegistry | None) -> Iterator[bytes]:
     """Yield the exposition that `accept` asks for; the self metrics come last, when a registry is given."""
-    encode, content_type = choose_encoder(accept)
+    encode, content_type = _choose(accept)
     openmetrics = content_type.startswith(OPENMETRICS)
     for family in PRINTER_FAMILIES:
         samples = b"".join(lines[family] for lines in printers if family in lines)

@@ -3,11 +3,11 @@
 import html
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Protocol
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import gzip_accepted
 
 from exporter import __version__
 from exporter.config import ConfigError
@@ -17,7 +17,7 @@ from exporter.web import exposition
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 TIMEOUT_OFFSET = 0.5
 """Seconds by which an answer leaves before the scraper gives up."""
-SHUTDOWN_TIMEOUT = 2.0
+SHUTDOWN_TIMEOUT = 1.0
 COLLECTABLE = frozenset({"printers", "self"})
 
 _LANDING = """<!DOCTYPE html>
@@ -57,7 +57,7 @@ class Exporter(Protocol):
         """Return the lines of each printer that was polled."""
         ...
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         """Read the config again; raises ConfigError."""
         ...
 
@@ -66,7 +66,8 @@ def application(exporter: Exporter, *, telemetry_path: str = "/metrics") -> web.
     """Return the application with all routes."""
     routes = _Routes(exporter, telemetry_path)
     app = web.Application()
-    app.router.add_get(telemetry_path, routes.metrics)
+    # Without HEAD: it would poll a whole fleet for an answer without a body.
+    app.router.add_get(telemetry_path, routes.metrics, allow_head=False)
     if telemetry_path != "/":
         app.router.add_get("/", routes.landing)
     app.router.add_get("/-/healthy", routes.healthy)
@@ -108,6 +109,15 @@ def scrape_timeout(header: str | None, deadline: float) -> float:
     return min(deadline, max(patience - TIMEOUT_OFFSET, patience / 2))
 
 
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Tell whether gzip is among the encodings offered and not refused by a weight of 0 (RFC 9110 section 12.5.3)."""
+    for offer in accept_encoding.lower().split(","):
+        name, _, weight = offer.replace(" ", "").partition(";q=")
+        if name == "gzip":
+            return weight.strip("0.") != "" if weight else True
+    return False
+
+
 class _Routes:
     def __init__(self, exporter: Exporter, telemetry_path: str) -> None:
         self._exporter = exporter
@@ -126,14 +136,15 @@ class _Routes:
     async def _stream(self, request: web.Request, wanted: Iterable[str]) -> web.StreamResponse:
         accept = request.headers.get("Accept", "")
         response = web.StreamResponse(headers={"Content-Type": exposition.negotiate(accept)})
-        if gzip_accepted(request.headers.get("Accept-Encoding", "")):
+        if accepts_gzip(request.headers.get("Accept-Encoding", "")):
             response.enable_compression(web.ContentCoding.gzip)
         printers = list(self._exporter.printer_lines()) if "printers" in wanted else []
         registry = self._exporter.registry if "self" in wanted else None
-        await response.prepare(request)
-        for chunk in exposition.stream(accept, printers, registry):
-            await response.write(chunk)
-        await response.write_eof()
+        with suppress(ConnectionResetError):  # the scraper left; nobody is there to be told
+            await response.prepare(request)
+            for chunk in exposition.stream(accept, printers, registry):
+                await response.write(chunk)
+            await response.write_eof()
         return response
 
     async def landing(self, _request: web.Request) -> web.Response:
@@ -153,7 +164,7 @@ class _Routes:
 
     async def reload(self, _request: web.Request) -> web.Response:
         try:
-            self._exporter.reload()
+            await self._exporter.reload()
         except ConfigError as error:
             raise web.HTTPInternalServerError(text=f"the config was not loaded:\n{error}\n") from None
         return web.Response(text="config loaded\n")

@@ -31,22 +31,35 @@ def own_address() -> str:
 
 def free_port(address: str) -> int:
     """Return a UDP port that is free on the address now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((address, 0))
         return int(probe.getsockname()[1])
 
 
 @contextmanager
-def snmpd(folder: Path, overrides: Mapping[str, tuple[str, object]], extra: str = "") -> Iterator[tuple[str, int]]:
-    """Run snmpd with the given instances (OID: (type, value)) over its own; yield its address and port."""
-    address = own_address()
-    port = free_port(address)
+def snmpd(
+    folder: Path,
+    overrides: Mapping[str, tuple[str, object]],
+    extra: str = "",
+    *,
+    at: tuple[str, int] | None = None,
+    engine: tuple[str, int] | None = None,
+) -> Iterator[tuple[str, int]]:
+    """Run snmpd with the given instances (OID: (type, value)) over its own; yield its address and port.
+
+    `at` is an address to come back to, `engine` the SNMP engine ID in hexadecimal and how often it has booted.
+    """
+    address = at[0] if at else own_address()
+    port = at[1] if at else free_port(address)
     lines = [f"override {oid} {kind} {_quoted(value)}" for oid, (kind, value) in overrides.items()]
     config = folder / "snmpd.conf"
-    config.write_text(f"agentaddress udp:{address}:{port}\nrocommunity public\n{extra}\n" + "\n".join(lines) + "\n")
+    listen = f"udp6:[{address}]:{port}\nrocommunity6 public" if ":" in address else f"udp:{address}:{port}"
+    config.write_text(f"agentaddress {listen}\nrocommunity public\n{extra}\n" + "\n".join(lines) + "\n")
+    memory = folder / "memory.conf"
+    memory.write_text(f"oldEngineID 0x{engine[0]}\nengineBoots {engine[1] - 1}\n" if engine else "")
     environment = os.environ | {"MIBS": "", "SNMP_PERSISTENT_DIR": str(folder), "SNMPCONFPATH": str(folder)}
-    command = [str(SNMPD), "-f", "-Lf", str(folder / "snmpd.log"), "-C", "-c", str(config), "-p", str(folder / "pid")]
-    with _running(command, environment):
+    command = [str(SNMPD), "-f", "-Lf", str(folder / "snmpd.log"), "-C", "-c", f"{config},{memory}"]
+    with _running([*command, "-p", str(folder / "pid")], environment):
         _await_answer(address, port, "public", _SYS_UPTIME)
         yield address, port
 
@@ -64,6 +77,12 @@ def snmpsim(recordings: Path, folder: Path) -> Iterator[tuple[str, int]]:
     with _running(command, dict(os.environ)):
         _await_answer(address, port, first, _SYS_DESCR)
         yield address, port
+
+
+def open_sockets() -> int:
+    """Count the sockets that this process has open."""
+    entries = [entry for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return sum(str(entry.readlink()).startswith("socket:") for entry in entries)
 
 
 def _quoted(value: object) -> str:

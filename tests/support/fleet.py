@@ -1,6 +1,6 @@
 """Polling single agents through the real path, as tests of recordings do."""
 
-from exporter.config import Credentials, EngineName, Printer, SupplyRule, Thresholds
+from exporter.config import Credentials, EngineName, Printer, SupplyRule
 from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import PrinterPoller
 from exporter.snmp.client import Client
@@ -16,13 +16,7 @@ def printer(
         host=host,
         port=port,
         credentials=credentials,
-        location=None,
-        labels=(),
-        interval=0.0,
-        maintenance=None,
-        expected_off=None,
         supplies=supplies,
-        thresholds=Thresholds(),
     )
 
 

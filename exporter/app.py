@@ -16,7 +16,7 @@ from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import PrinterPoller
 from exporter.printers.record import Record, after_poll
 from exporter.printers.schedule import is_excused
-from exporter.snmp.client import Client
+from exporter.snmp.client import Client, in_use
 from exporter.snmp.engines import Engines
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,7 @@ class App:
         self._config = config
         self.cycle.replace(config.polling, devices)
         self._lines = {name: self._render(device) for name, device in devices.items()}
+        self._engines.keep_only(in_use(printer.credentials for printer in config.printers))
 
     def _device(self, printer: Printer, old: Device | None, config: Config, *, keep: bool) -> Device:
         """Keep what is unchanged, and the history of what is still the same host."""
@@ -131,6 +132,7 @@ class App:
             printer.credentials,
             timeout=polling.timeout,
             retries=polling.retries,
+            accept_other_address=printer.accept_other_address,
         )
         return PrinterPoller(printer, client, now=self._now)
 

@@ -11,7 +11,7 @@ from exporter.config import EngineName, Polling, Printer, UserCredentials
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
 from exporter.printers.poll import PrinterPoller
 from exporter.printers.status import Severity, supply_statuses, witness_status
-from exporter.snmp.client import Client
+from exporter.snmp.client import Client, as_v1
 from exporter.snmp.engines import Engines
 
 HINTS = {
@@ -42,14 +42,9 @@ async def ask(printer: Printer, engine: EngineName, polling: Polling) -> tuple[P
         return poll, ""
     reason, credentials = poll.result.reason, printer.credentials
     if reason == "timeout" and credentials.version == "2c":
-        as_v1 = await _poll(
-            replace(printer, credentials=credentials.model_copy(update={"version": "1"})), engine, polling
-        )
-        return (
-            (poll, HINTS[reason])
-            if _fails(as_v1)
-            else (as_v1, "It answers SNMPv1 only; the exporter finds that out by itself.")
-        )
+        second = await _poll(replace(printer, credentials=as_v1(credentials)), engine, polling)
+        if not _fails(second):
+            return second, "It answers SNMPv1 only; the exporter finds that out by itself."
     if isinstance(credentials, UserCredentials):
         return await _ask_v3(printer, credentials, poll, engine, polling)
     return poll, HINTS.get(reason, "")
@@ -78,6 +73,7 @@ async def _poll(printer: Printer, engine: EngineName, polling: Polling) -> Poll:
         printer.credentials,
         timeout=polling.timeout,
         retries=polling.retries,
+        accept_other_address=printer.accept_other_address,
     )
     poller = PrinterPoller(printer, client)
     try:

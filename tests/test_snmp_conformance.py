@@ -142,10 +142,16 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]
 
 
 @asynccontextmanager
-async def opened(engine: EngineName, at: tuple[str, int], credentials: Credentials = V2C) -> AsyncIterator[Session]:
+async def opened(
+    engine: EngineName, at: tuple[str, int], credentials: Credentials = V2C, *, from_any: bool = False
+) -> AsyncIterator[Session]:
     engines = Engines(engine)
-    with closing(engines), closing(engines.open(Target(*at, credentials))) as session:
+    with closing(engines), closing(engines.open(Target(*at, credentials, from_any))) as session:
         yield session
+
+
+def target(credentials: Credentials, address: str = "192.0.2.1") -> Target:
+    return Target(address, 161, credentials)
 
 
 async def walked(walk: Walk) -> list[Row]:
@@ -289,7 +295,7 @@ class TestContext:
                 await session.get([SYS_NAME], SILENCE)
 
     def test_is_refused_by_gufo_when_the_session_opens(self) -> None:
-        assert not gufo.can_serve(self.INNER)
+        assert not gufo.can_serve(target(self.INNER))
         with pytest.raises(Protocol, match="to auto or pysnmp"):
             Engines("gufo").open(Target("127.0.0.1", 161, self.INNER))
 
@@ -403,12 +409,17 @@ class TestBothEngines:
 
     @pytest.mark.parametrize("version", ["1", "2c"])
     @pytest.mark.parametrize("status", [ErrorStatus.TOO_BIG, ErrorStatus.GEN_ERR])
-    async def test_an_error_status_shows_as_an_empty_answer_and_as_the_end_of_a_walk(
+    async def test_an_error_status_shows_as_an_empty_answer_and_on_gufo_as_the_end_of_a_walk(
         self, engine: EngineName, status: ErrorStatus, version: str
     ) -> None:
         async with simulated(engine, lambda r, _: [(0, failing(status)(r))], version=version) as (session, _):
             assert await session.get([OBJECT], PATIENCE) == {}
-            assert await session.walk(dotted(COLUMN), 0).page(PATIENCE) == []
+            walk = session.walk(dotted(COLUMN), 0)
+            if engine == "gufo":
+                assert await walk.page(PATIENCE) == []
+            else:
+                with pytest.raises(Protocol, match="broke the walk off"):
+                    await walk.page(PATIENCE)
 
     async def test_a_wrong_request_id_and_a_late_answer_are_ignored(self, engine: EngineName) -> None:
         held: list[bytes] = []
@@ -570,19 +581,27 @@ class TestWhereTheEnginesDiffer:
 
     @needs_snmpd
     @both_engines
-    async def test_an_answer_from_another_address_is_heard_by_pysnmp_but_for_v3(
+    async def test_an_answer_from_another_address_is_not_heard(
         self, engine: EngineName, agent: tuple[str, int]
     ) -> None:
         async with answering_from_elsewhere(agent) as at:
-            async with opened(engine, at) as session:
-                if engine == "gufo":
+            for credentials in (V2C, A_USER):
+                async with opened(engine, at, credentials) as session:
                     with pytest.raises(Timeout):
                         await session.get([SYS_NAME], SILENCE)
-                else:
-                    assert await session.get([SYS_NAME], PATIENCE) == {SYS_NAME: b"outer"}
-            async with opened(engine, at, A_USER) as session:
-                with pytest.raises(Timeout if engine == "gufo" else Protocol):
-                    await session.get([SYS_NAME], SILENCE if engine == "gufo" else PATIENCE)
+
+    @needs_snmpd
+    async def test_an_answer_from_another_address_is_heard_by_pysnmp_where_it_is_wanted_but_for_v3(
+        self, agent: tuple[str, int]
+    ) -> None:
+        async with answering_from_elsewhere(agent) as at:
+            async with opened("auto", at, from_any=True) as session:
+                assert await session.get([SYS_NAME], PATIENCE) == {SYS_NAME: b"outer"}
+            async with opened("auto", at, A_USER, from_any=True) as session:
+                with pytest.raises(Protocol):
+                    await session.get([SYS_NAME], PATIENCE)
+        with pytest.raises(Protocol, match="to auto or pysnmp"):
+            Engines("gufo").open(Target("192.0.2.1", 161, V2C, accept_other_address=True))
 
     @both_engines
     async def test_nosuchinstance_in_a_getnext_breaks_the_codec_of_gufo(
@@ -611,8 +630,8 @@ class TestWhereTheEnginesDiffer:
 
     async def test_a_link_local_ipv6_address_is_for_pysnmp(self) -> None:
         address = "fe80::1%lo"
-        assert not gufo.can_serve(V2C, address)
-        assert Engines("auto").name_for(V2C, address) == "pysnmp"
+        assert not gufo.can_serve(target(V2C, address))
+        assert Engines("auto").name_for(target(V2C, address)) == "pysnmp"
         with pytest.raises(Refused, match="not an address"):
             Engines("gufo").open(Target(address, 161, V2C))
         async with opened("auto", (address, 161)) as session:
@@ -799,18 +818,19 @@ class TestPysnmpHygiene:
 
 def test_auto_takes_the_fast_engine_but_for_v3_contexts() -> None:
     engines = Engines("auto")
-    assert {engines.name_for(credentials) for credentials in CREDENTIALS.values()} == {"gufo"}
-    assert engines.name_for(user("someone", context="Jetdirect")) == "pysnmp"
+    assert {engines.name_for(target(credentials)) for credentials in CREDENTIALS.values()} == {"gufo"}
+    assert engines.name_for(target(user("someone", context="Jetdirect"))) == "pysnmp"
+    assert engines.name_for(Target("192.0.2.1", 161, V2C, accept_other_address=True)) == "pysnmp"
 
 
 def test_the_engine_of_the_config_is_taken_for_all() -> None:
     for setting in ("gufo", "pysnmp"):
-        assert {Engines(setting).name_for(credentials) for credentials in CREDENTIALS.values()} == {setting}
+        assert {Engines(setting).name_for(target(credentials)) for credentials in CREDENTIALS.values()} == {setting}
 
 
 def test_without_gufo_auto_is_pysnmp_and_gufo_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exporter.snmp.engines.HAS_GUFO", False)
-    assert Engines("auto").name_for(V2C) == "pysnmp"
+    assert Engines("auto").name_for(target(V2C)) == "pysnmp"
     with pytest.raises(ValueError, match="no build for this platform"):
         Engines("gufo")
 
@@ -819,3 +839,17 @@ def test_secrets_stay_out_of_representations() -> None:
     shown = repr(Target("192.0.2.1", 161, A_USER))
     assert PASSWORD not in shown
     assert PRIVACY not in shown
+
+
+async def test_what_other_credentials_shared_is_given_back() -> None:
+    engines = Engines("pysnmp")
+    others = [CommunityCredentials(version="2c", community=SecretStr(f"secret-{n}")) for n in range(20)]
+    before = open_sockets()
+    for credentials in (V2C, *others):
+        session = engines.open(target(credentials, own_address()))
+        with pytest.raises(Timeout):
+            await session.get([OBJECT], 0.01)
+    assert open_sockets() - before == 21
+    engines.keep_only([V2C])
+    assert open_sockets() - before == 1
+    engines.close()

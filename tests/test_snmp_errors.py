@@ -149,7 +149,14 @@ def test_a_report_that_says_nothing_is_one_too() -> None:
         (ConnectionRefusedError(errno.ECONNREFUSED, SECRET), "Refused('nothing listens on this port')"),
         (OSError(errno.EHOSTUNREACH, SECRET), "Refused('No route to host')"),
         (OSError(errno.ENETUNREACH, SECRET), "Refused('Network is unreachable')"),
-        (OSError(errno.EMFILE, SECRET), "Refused('Too many open files')"),
+        (
+            OSError(errno.EMFILE, SECRET),
+            "Exhausted('the exporter has no descriptor left: raise its limit of open files')",
+        ),
+        (
+            OSError("Too many open files (os error 24)"),
+            "Exhausted('the exporter has no descriptor left: raise its limit of open files')",
+        ),
         (OSError("Network is unreachable (os error 101)"), "Refused('Network is unreachable')"),
         (OSError("Connection refused (os error 111)"), "Refused('nothing listens on this port')"),
         (OSError(SECRET), "Refused('not an address to send to')"),

@@ -5,7 +5,7 @@ its own data only.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -53,6 +53,17 @@ class Walked:
     whole: bool
 
 
+def in_use(credentials: Iterable[Credentials]) -> set[Credentials]:
+    """Return the credentials and, of those for v2c, what is used to try v1."""
+    given = set(credentials)
+    return given | {as_v1(one) for one in given if one.version == "2c"}
+
+
+def as_v1(credentials: Credentials) -> Credentials:
+    """Return the same community for SNMPv1."""
+    return credentials.model_copy(update={"version": "1"})
+
+
 class Client:
     """One printer's agent: asks it for values and keeps the session open between polls.
 
@@ -68,6 +79,7 @@ class Client:
         *,
         timeout: float,
         retries: int,
+        accept_other_address: bool = False,
     ) -> None:
         self.learnt = Learnt()
         self.address = ""
@@ -79,6 +91,7 @@ class Client:
         self._credentials = credentials
         self._timeout = timeout
         self._retries = retries
+        self._accept_other_address = accept_other_address
         self._attempts = 1
         self._session: Session | None = None
         self._heard = False
@@ -307,7 +320,8 @@ class Client:
         credentials = self._credentials
         if isinstance(credentials, CommunityCredentials) and credentials.version != self.version:
             credentials = credentials.model_copy(update={"version": self.version})
-        self._session = self._open_session(Target(self.address, self._port, credentials))
+        target = Target(self.address, self._port, credentials, self._accept_other_address)
+        self._session = self._open_session(target)
         self._session_base = self._session.requests
 
     def _opened(self) -> Session:

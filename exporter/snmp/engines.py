@@ -1,6 +1,6 @@
 """Which engine speaks to which printer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from exporter.config import Credentials, EngineName
@@ -25,13 +25,18 @@ class Engines:
 
     def open(self, target: Target) -> Session:
         """Open a session with the engine that fits the target; raise SnmpError if it cannot."""
-        return self._engine(self.name_for(target.credentials, target.address)).open(target)
+        return self._engine(self.name_for(target)).open(target)
 
-    def name_for(self, credentials: Credentials, address: str = "") -> Literal["gufo", "pysnmp"]:
-        """Tell which engine serves these credentials at this address."""
+    def name_for(self, target: Target) -> Literal["gufo", "pysnmp"]:
+        """Tell which engine serves this target."""
         if self._setting != "auto":
             return self._setting
-        return "gufo" if HAS_GUFO and gufo.can_serve(credentials, address) else "pysnmp"
+        return "gufo" if HAS_GUFO and gufo.can_serve(target) else "pysnmp"
+
+    def keep_only(self, credentials: Iterable[Credentials]) -> None:
+        """Give back what is kept for other credentials than these."""
+        for engine in self._made.values():
+            engine.keep_only(credentials)
 
     def close(self) -> None:
         """Close every engine that was made."""

@@ -5,6 +5,7 @@ SnmpError
 ├── Refused    the host says that nothing listens there, or cannot be reached at all
 ├── Timeout    nobody answered
 ├── Auth       the agent rejects user, keys or security level
+├── Exhausted  this process has no descriptor left
 └── Protocol   an answer came that cannot be used, or the engine cannot say what was asked of it
 
 `reason` is the label under which the failure is counted. Every error of the libraries becomes one of these, without
@@ -47,6 +48,12 @@ class Auth(SnmpError):
     reason = "auth"
 
 
+class Exhausted(SnmpError):
+    """Our own shortage of descriptors; no printer is to blame."""
+
+    reason = "internal"
+
+
 class Protocol(SnmpError):
     """The answer is malformed or too large to read, or the engine cannot ask in this way."""
 
@@ -60,6 +67,8 @@ def from_system(error: OSError) -> SnmpError:
     # gufo-snmp gives the number in its text only
     in_text = re.search(r"\(os error (\d+)\)", str(error))
     number = int(in_text[1]) if in_text else error.errno or 0
+    if number in {errno.EMFILE, errno.ENFILE}:
+        return Exhausted("the exporter has no descriptor left: raise its limit of open files")
     if number == errno.ECONNREFUSED:
         return Refused("nothing listens on this port")
     return Refused(os.strerror(number) if number > 0 else "not an address to send to")

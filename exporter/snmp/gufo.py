@@ -7,7 +7,7 @@ are not offered (such credentials go to the other engine).
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 from weakref import WeakSet
@@ -67,13 +67,17 @@ class GufoEngine:
 
     def open(self, target: Target) -> Session:
         """Open a connected socket to the target; nothing is sent yet."""
-        if not can_serve(target.credentials):
-            raise Protocol("gufo-snmp has no SNMPv3 contexts: set snmp.engine to auto or pysnmp")
+        if target.accept_other_address or _context(target.credentials):
+            what = "SNMPv3 contexts" if _context(target.credentials) else "answers from another address"
+            raise Protocol(f"gufo-snmp has no {what}: set snmp.engine to auto or pysnmp")
         try:
             return _GufoSession(target)
         except Exception as error:  # noqa: BLE001 - every foreign error becomes one of ours
             ours = translate(error)
         raise ours
+
+    def keep_only(self, credentials: Iterable[Credentials]) -> None:
+        """Do nothing: sessions share nothing."""
 
     def close(self) -> None:
         """Do nothing: sessions share nothing."""
@@ -242,9 +246,13 @@ def _user(credentials: UserCredentials) -> User:
     )
 
 
-def can_serve(credentials: Credentials, address: str = "") -> bool:
-    """Tell whether this engine speaks to such an agent: all but SNMPv3 contexts and link-local IPv6 addresses."""
-    return "%" not in address and not (isinstance(credentials, UserCredentials) and credentials.context)
+def can_serve(target: Target) -> bool:
+    """Tell whether this engine can: not with SNMPv3 contexts, link-local IPv6 or answers from other addresses."""
+    return not (_context(target.credentials) or "%" in target.address or target.accept_other_address)
+
+
+def _context(credentials: Credentials) -> str:
+    return credentials.context if isinstance(credentials, UserCredentials) else ""
 
 
 def _value(value: object) -> Value:

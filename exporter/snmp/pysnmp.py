@@ -12,7 +12,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -79,7 +79,7 @@ _AUTH_ERRORS: dict[type[Exception], str] = {
 _TO_LEARN = (errind.UnknownEngineID, errind.NotInTimeWindow)
 _MAX_ROUNDS = 4
 # error-status of RFC 3416 section 3
-_AUTHORIZATION_ERROR = 16
+_NO_SUCH_NAME, _AUTHORIZATION_ERROR = 2, 16
 # The library counts seconds as they are told to it, and remembers nothing longer than 600.
 _LONGEST_MEMORY = 700
 _NEVER = float("inf")
@@ -93,8 +93,9 @@ class PysnmpEngine:
     """Opens pysnmp sessions; those with the same credentials share one library engine and its sockets."""
 
     def __init__(self) -> None:
-        # By credentials: the library keys its users by name, so two of one name must not meet in one engine.
-        self._links: dict[Credentials, _Link] = {}
+        # By credentials: the library keys its users by name, so two of one name must not meet in one engine; and
+        # by whether other addresses may answer, since the library does not look at where an answer comes from.
+        self._links: dict[tuple[Credentials, bool], _Link] = {}
         self._gate = asyncio.Semaphore(CONCURRENCY)
 
     @property
@@ -105,12 +106,19 @@ class PysnmpEngine:
     def open(self, target: Target) -> Session:
         """Prepare a session; a socket opens with the first request."""
         try:
-            if target.credentials not in self._links:
-                self._links[target.credentials] = _Link(target.credentials)
-            return _PysnmpSession(self._links[target.credentials], target, self._gate)
+            key = target.credentials, target.accept_other_address
+            if key not in self._links:
+                self._links[key] = _Link(*key)
+            return _PysnmpSession(self._links[key], target, self._gate)
         except Exception as error:  # noqa: BLE001 - every foreign error becomes one of ours
             ours = translate(error)
         raise ours
+
+    def keep_only(self, credentials: Iterable[Credentials]) -> None:
+        """Close the sockets that sessions with other credentials shared."""
+        kept = set(credentials)
+        for key in [key for key in self._links if key[0] not in kept]:
+            self._links.pop(key).close()
 
     def close(self) -> None:
         """End all requests and close all sockets."""
@@ -128,7 +136,7 @@ class _PysnmpSession:
         self._api = _V1 if target.credentials.version == "1" else _V2C
         # As the system writes it, so that it equals the address of an answer.
         found = socket.getaddrinfo(target.address, target.port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
-        self._address: Any = found[0][4]
+        self.address: Any = found[0][4]
 
     async def get(self, oids: Sequence[str], timeout: float) -> dict[str, Value]:
         return dict(await self._exchange(self._api.GetRequestPDU(), oids, 0, timeout))
@@ -139,7 +147,7 @@ class _PysnmpSession:
     def close(self) -> None:
         """End the request under way; the socket belongs to the engine."""
         self._closed = True
-        self._link.leave(self, self._address)
+        self._link.leave(self, self.address)
 
     async def page(self, after: str, repetitions: int, timeout: float) -> list[Row]:
         """Send one GETBULK or GETNEXT for what follows `after`."""
@@ -153,7 +161,8 @@ class _PysnmpSession:
                 await self._link.prepare()
                 async with asyncio.timeout(timeout):
                     self._fill(pdu, oids, repetitions)
-                    return self._rows(await self._answer(pdu))
+                    answer = await self._answer(pdu)
+                    return self._rows(answer, is_walk=pdu.tagSet != self._api.GetRequestPDU.tagSet)
         except Exception as error:  # noqa: BLE001 - every foreign error becomes one of ours
             ours = translate(error)
         raise ours
@@ -172,17 +181,20 @@ class _PysnmpSession:
             if self._closed or self._link.closed:
                 raise Timeout("the session was closed")
             self.requests += 1
-            answer, status = await self._link.ask(self, self._address, pdu)
+            answer, status = await self._link.ask(self, self.address, pdu)
             if not status:
                 return answer
             if not isinstance(status.get("errorIndication"), _TO_LEARN):
                 break
         raise status
 
-    def _rows(self, pdu: Any) -> list[Row]:
+    def _rows(self, pdu: Any, *, is_walk: bool) -> list[Row]:
+        """Return the answer's bindings: none of a refused GET or at the end of a v1 walk, which noSuchName marks."""
         status = int(self._api.apiPDU.get_error_status(pdu))
         if status == _AUTHORIZATION_ERROR:
             raise Auth(_WRONG_LEVEL)
+        if is_walk and status not in {0, _NO_SUCH_NAME}:
+            raise Protocol("the agent broke the walk off")
         bindings = [] if status else self._api.apiPDU.get_varbinds(pdu)
         # NULL and the three exceptions of RFC 3416 section 4.2.1 are all Null to the library
         return [(str(name), _plain(value)) for name, value in bindings if not isinstance(value, univ.Null)]
@@ -210,8 +222,9 @@ class _PysnmpWalk:
 class _Link(AbstractTransportDispatcher):  # type: ignore[misc] # the library has no types
     """A library engine with one set of credentials, and the sockets of both address families that it sends through."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, accept_other_address: bool) -> None:
         super().__init__()
+        self._accepts_any = accept_other_address
         self.set_timer_resolution(1.0)
         self.strays = 0
         self.closed = False
@@ -323,6 +336,8 @@ class _Link(AbstractTransportDispatcher):  # type: ignore[misc] # the library ha
         self._receiving = True
         try:
             datagram, address = opened.recvfrom(65_535)
+            if not self._accepts_any and all(address != session.address for session in self._waiting.values()):
+                raise Protocol("an answer from an address that was not asked")
             self._engine.message_dispatcher.receive_message(self._engine, self._domain(address), address, datagram)
         except BlockingIOError:
             return

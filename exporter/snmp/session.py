@@ -1,6 +1,6 @@
 """The seam between policy and engines: an engine sends one request and hands back one answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -14,11 +14,12 @@ Row: TypeAlias = tuple[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One agent: a numeric address, its UDP port, and the credentials to use."""
+    """One agent: a numeric address, its UDP port, the credentials to use, and whether another address may answer."""
 
     address: str
     port: int
     credentials: Credentials
+    accept_other_address: bool = False
 
 
 class Walk(Protocol):
@@ -61,6 +62,10 @@ class Engine(Protocol):
 
     def open(self, target: Target) -> Session:
         """Open a session without sending anything; raise SnmpError when that is impossible."""
+        ...
+
+    def keep_only(self, credentials: Iterable[Credentials]) -> None:
+        """Close what the engine shares between sessions with other credentials than these."""
         ...
 
     def close(self) -> None:

@@ -229,6 +229,16 @@ async def test_a_v1_only_printer_is_found_by_the_second_poll_and_then_kept() -> 
         assert (third.version, snapshot_of(third).pages) == ("1", 4321)
 
 
+async def test_v1_asks_for_no_cell_that_is_not_wanted() -> None:
+    unwanted = {oid(f"{M}.8.2.1.{column}.1.1"): Integer(1) for column in range(20, 40)}
+    async with polled(BASE | unwanted, versions={"1"}) as (one, _, _clock):
+        await one.poll()
+        found = await one.poll(silent=True)
+        assert snapshot_of(found).trays[0].level == 125
+        wanted_cells, wanted_columns = 25, 40
+        assert found.requests <= wanted_cells + wanted_columns + 5
+
+
 async def test_an_agent_with_little_room_is_read_in_smaller_requests() -> None:
     async with polled(max_message=300) as (one, _, _clock):
         found, first = await snapshot(one)

@@ -136,7 +136,7 @@ class PrinterPoller:
         A walk ends quietly where an agent fails in its midst (genErr), and what follows would be lost with it. An
         endless or unreadable column costs what lies behind it only in its own column.
         """
-        if table.name in self._by_columns:
+        if table.name in self._by_columns or self._client.walks_singly:
             return await self._columns(table)
         walked = await self._client.walk(table.entry)
         found = decode.table_rows(table, walked.rows)

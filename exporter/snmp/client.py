@@ -104,6 +104,11 @@ class Client:
         """Datagrams sent since the poll began."""
         return self._requests + (self._session.requests - self._session_base if self._session else 0)
 
+    @property
+    def walks_singly(self) -> bool:
+        """Whether a walk takes a request for each row, so that a table is better walked by the columns wanted."""
+        return self.version == "1" or not self.learnt.repetitions
+
     async def begin(self, *, silent: bool) -> None:
         """Start a poll; a printer `silent` last time is asked without retry.
 

@@ -4,10 +4,10 @@
     config.printers[0].credentials             # printer > printer_defaults > top level, already resolved
     python -m exporter.config --schema         # the JSON schema for editors, kept in config.schema.json
 
-No fault quotes what a key was set to: the value may be a secret, or one that landed on the wrong line.
+Start at `parse`: yamlsource.py reads the text, pydantic checks it against the models of the file's sections,
+configfaults.py says what is wrong, and what is right becomes one `Config`. No fault quotes what a key was set to.
 """
 
-import difflib
 import functools
 import importlib.util
 import ipaddress
@@ -17,13 +17,13 @@ import re
 import sys
 import unicodedata
 import zoneinfo
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, time, tzinfo
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -41,9 +41,11 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from exporter import yamlsource
+from exporter.configfaults import NO_PRINTERS, Finding, KeysError, explained, faults, meant, meant_or_known, name_in
+from exporter.configfaults import ConfigError as ConfigError  # noqa: PLC0414  (part of what this module offers)
+from exporter.configfaults import Fault as Fault  # noqa: PLC0414  (as above)
 from exporter.yamlsource import Plain
 
 EngineName = Literal["auto", "gufo", "pysnmp"]
@@ -73,42 +75,6 @@ _DURATION = "".join(f"([0-9]{{1,9}}{unit})?" for unit in _UNITS)
 _WINDOW = r"([0-9]{1,2}:[0-9]{2}) ?- ?([0-9]{1,2}:[0-9]{2})"
 _HOST_NAME = re.compile(r"(?=.{1,253}$)[\w-]{1,63}(\.[\w-]{1,63})*\.?")
 _VARIABLE = re.compile(r"\$?\$\{(?:([A-Za-z_][A-Za-z0-9_]*)\})?")
-
-
-# ---- faults
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong in a config file; `line` is 0 when the file could not be read at all."""
-
-    source: str
-    line: int
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        place = f"{self.source}:{self.line}" if self.line else self.source
-        return ": ".join(part for part in (place, self.path, self.message) if part)
-
-
-class ConfigError(Exception):
-    """The config cannot be used; `faults` says all that is wrong, in the order of the lines."""
-
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        super().__init__(faults)
-        self.faults = faults
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.faults))
-
-
-class _KeysError(ValueError):
-    """A fault found by looking at a whole model: it is of the first of these keys that the file has."""
-
-    def __init__(self, message: str, *keys: str) -> None:
-        super().__init__(message)
-        self.keys = keys
 
 
 # ---- field types: from text as written to values
@@ -262,7 +228,7 @@ def _zone(name: str) -> zoneinfo.ZoneInfo | None:
 
 def _zone_name(name: str) -> str:
     if _zone(name) is None:
-        raise ValueError(f"no such time zone{_meant(name, zoneinfo.available_timezones())}")
+        raise ValueError(f"no such time zone{meant(name, zoneinfo.available_timezones())}")
     return name
 
 
@@ -282,7 +248,7 @@ def _version(value: object) -> object:
 
 
 def _credentials_name(name: str) -> str:
-    if not name or name != _name_in(name):
+    if not name or name != name_in(name):
         raise ValueError("a name of credentials has letters, digits, - and _ only")
     return name
 
@@ -385,7 +351,7 @@ class Thresholds(_Model):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.error > self.warning:
-            raise _KeysError("error must not be above warning", "error", "warning")
+            raise KeysError("error must not be above warning", "error", "warning")
         return self
 
 
@@ -509,7 +475,7 @@ class Polling(_Model):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.deadline > self.poll_limit:
-            raise _KeysError("deadline must not be above poll_limit", "deadline", "poll_limit")
+            raise KeysError("deadline must not be above poll_limit", "deadline", "poll_limit")
         return self
 
 
@@ -580,25 +546,21 @@ class UserCredentials(_Model):
     @model_validator(mode="after")
     def _authenticated(self) -> Self:
         if self.priv and not self.auth:
-            raise _KeysError("priv needs auth beside it", "priv")
+            raise KeysError("priv needs auth beside it", "priv")
         return self
 
 
 Credentials = CommunityCredentials | UserCredentials
 
-_BRANCHES = {"<community>": CommunityCredentials, "<user>": UserCredentials}
-_SECRETS = ("community", "password")
-_SECRETIVE = ("CommunityCredentials", "UserCredentials", "AuthKey", "PrivKey")
 
-
-def _branch(value: object) -> str | None:
+def _tag(value: object) -> str | None:
     version = value.get("version") if isinstance(value, Mapping) else getattr(value, "version", None)
     return {"1": "<community>", "2": "<community>", "2c": "<community>", "3": "<user>"}.get(str(version))
 
 
 _AnyCredentials = Annotated[
     Annotated[CommunityCredentials, Tag("<community>")] | Annotated[UserCredentials, Tag("<user>")],
-    Discriminator(_branch, custom_error_type="version", custom_error_message="no version"),
+    Discriminator(_tag, custom_error_type="version", custom_error_message="no version"),
 ]
 
 
@@ -648,12 +610,9 @@ class PrinterEntry(PrinterOptions):
     """Name or address, with :port when it is not 161."""
 
 
-_NO_PRINTERS = 'no printers: list them under "printers:" ([] when there are none yet)'
-
-
 def _listed(value: object) -> object:
     if value is None:
-        raise ValueError(_NO_PRINTERS)
+        raise ValueError(NO_PRINTERS)
     return value
 
 
@@ -741,11 +700,15 @@ def parse(
     findings += [*_repeated(document), *_twins(document), *_unknown_credentials(document)]
     if file is None or findings:
         # Raised outside of any `except`: pydantic's own error knows the input, secrets included.
-        faults = (
-            Fault(source, line or document.line(path), _dotted(path), message) for path, message, line in findings
-        )
-        raise ConfigError(tuple(sorted(set(faults), key=lambda fault: (fault.line, fault.path, fault.message))))
+        raise ConfigError(faults(findings, document, source, _schema()))
     return _resolved(file, environ)
+
+
+def _validated(document: yamlsource.Document, around: _Surroundings) -> tuple[ConfigFile | None, list[Finding]]:
+    try:
+        return ConfigFile.model_validate(document.data, context=around), []
+    except ValidationError as error:
+        return None, explained(error, document, _schema())
 
 
 def _resolved(file: ConfigFile, environ: Mapping[str, str]) -> Config:
@@ -793,152 +756,32 @@ def system_zone(environ: Mapping[str, str], localtime: Path = Path("/etc/localti
         return UTC
 
 
-# ---- faults: where, and in plain words
+# ---- faults that only the file as a whole shows, found whether or not the rest of it is good
 
 
-class _Finding(NamedTuple):
-    path: yamlsource.Path
-    message: str
-    line: int | None = None  # where the path does not lead to it
-
-
-_MESSAGES = {
-    "bool_type": "expected true or false",
-    "date_type": "expected a date such as 2026-12-24",
-    "dict_type": "expected keys and values",
-    "float_type": "expected a number",
-    "greater_than_equal": "must be at least {ge:g}",
-    "int_type": "expected a whole number",
-    "literal_error": "expected {expected}",
-    "less_than_equal": "must be at most {le:g}",
-    "model_type": "expected keys and values",
-    "string_too_long": "too long: must have {max_length} or fewer characters",
-    "string_too_short": "too short: must have {min_length} or more characters",
-    "string_type": "expected text",
-    "too_short": "too short: must have {min_length} or more characters",
-    "tuple_type": "expected a list",
-    "version": "expected keys, among them version: 1, 2c or 3",
-}
-
-
-def _validated(document: yamlsource.Document, around: _Surroundings) -> tuple[ConfigFile | None, list[_Finding]]:
-    try:
-        return ConfigFile.model_validate(document.data, context=around), []
-    except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        return None, [_finding(each, document) for each in details]
-
-
-def _finding(details: ErrorDetails, document: yamlsource.Document) -> _Finding:
-    loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
-    path = _path(loc, document)
-    error = context.get("error")
-    if kind == "missing":
-        return _missing(path)
-    if kind == "extra_forbidden":
-        return _Finding(path, _unknown_key(path, _keys_at(loc[:-1])))
-    if isinstance(error, ValueError):
-        return _Finding(_written(path, document, *getattr(error, "keys", ())), str(error))
-    if kind == "version":
-        path = _written(path, document, "version")
-    message = _MESSAGES.get(kind, "not usable here").format_map(context)
-    return _Finding(_written(path, document), message)
-
-
-def _path(loc: tuple[int | str, ...], document: yamlsource.Document) -> yamlsource.Path:
-    """Pydantic's location without what it adds of its own: the branch of a union, the mark of a key."""
-    path: yamlsource.Path = ()
-    for part in loc:
-        if part not in {*_BRANCHES, "[key]"} or document.has((*path, part)):
-            path = (*path, part)
-    return path
-
-
-def _written(path: yamlsource.Path, document: yamlsource.Document, *keys: str) -> yamlsource.Path:
-    """The path as far as the file has it, or that of the first of the keys; `…_file` stands for a secret."""
-    if not document.has(path) and document.has(beside := (*path[:-1], f"{path[-1]}_file")):
-        return beside
-    longer = next(((*path, key) for key in keys if document.has((*path, key))), path)
-    while not document.has(longer):
-        longer = longer[:-1]
-    return longer
-
-
-def _missing(path: yamlsource.Path) -> _Finding:
-    if path == ("printers",):
-        return _Finding((), _NO_PRINTERS)
-    key = path[-1]
-    return _Finding(path, f"missing: give {key} or {key}_file" if key in _SECRETS else "missing")
-
-
-def _unknown_key(path: yamlsource.Path, known: frozenset[str]) -> str:
-    key = str(path[-1])
-    name = _name_in(key)
-    if name in known and key[len(name) :].startswith(":"):
-        return f'a space is missing after "{name}:"'
-    return f'unknown key "{_shown(path)}"{_meant(name, known) or _list(known)}'
-
-
-def _meant(word: str, choices: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word[:60], list(choices), n=1)
-    return f'; did you mean "{near[0]}"?' if near else ""
-
-
-def _name_in(key: str) -> str:
-    """The leading word of a key: the rest may be a value that lost the space after its colon."""
-    match = re.match(r"[\w-]{0,60}", key)
-    return match[0] if match else ""
-
-
-def _dotted(path: yamlsource.Path) -> str:
-    """The path as `printers[3].host`."""
-    parts = (
-        f"[{part}]" if isinstance(part, int) else f".{_shown(path[: depth + 1])}" for depth, part in enumerate(path)
-    )
-    return "".join(parts).removeprefix(".")
-
-
-def _shown(path: yamlsource.Path) -> str:
-    """The last key of the path; among credentials only what looks like a key, since it may be a secret."""
-    key = str(path[-1])
-    name = _name_in(key)
-    if path[:2] == ("snmp", "credentials") and len(path) > 3:
-        known = [known for model in _SECRETIVE for known in _schema()["$defs"][model]["properties"]]
-        name = name if difflib.get_close_matches(name, known, n=1, cutoff=0.8) else ""
-    return name if name == key != "" else f"{name}…"
-
-
-def _repeated(document: yamlsource.Document) -> Iterator[_Finding]:
+def _repeated(document: yamlsource.Document) -> Iterator[Finding]:
     for again in document.repeated:
-        yield _Finding(again.path, f"the same key stands in line {again.first}", again.line)
+        yield Finding(again.path, f"the same key stands in line {again.first}", again.line)
 
 
-def _entries(document: yamlsource.Document) -> Iterator[tuple[yamlsource.Path, yamlsource.Mapping]]:
-    """Printers as written, whether or not the rest of the file is good."""
-    printers = document.data.get("printers")
-    for index, entry in enumerate(printers if isinstance(printers, list) else ()):
-        if isinstance(entry, yamlsource.Mapping):
-            yield ("printers", index), entry
-
-
-def _twins(document: yamlsource.Document) -> Iterator[_Finding]:
+def _twins(document: yamlsource.Document) -> Iterator[Finding]:
     """Printers whose name, or whose host and port, an earlier one has."""
     first: dict[object, yamlsource.Path] = {}
     for path, entry in _entries(document):
         for key, what in (("name", "name"), ("host", "host and port")):
             value = entry.get(key)
-            identity = _endpoint(value) if key == "host" else value
-            if not isinstance(value, str) or identity is None:
+            if not isinstance(value, str):
                 continue
+            identity = _endpoint(value) if key == "host" else value
             place = (*path, key)
-            if (other := first.setdefault((key, identity), place)) != place:
-                yield _Finding(place, f"the printer in line {document.line(other)} has the same {what}")
+            if identity is not None and (other := first.setdefault((key, identity), place)) != place:
+                yield Finding(place, f"the printer in line {document.line(other)} has the same {what}")
 
 
-def _endpoint(host: object) -> tuple[str, int] | None:
+def _endpoint(host: str) -> tuple[str, int] | None:
     """What two spellings of one host and port share."""
     try:
-        name, port = split_host(str(host))
+        name, port = split_host(host)
     except ValueError:
         return None
     try:
@@ -947,32 +790,36 @@ def _endpoint(host: object) -> tuple[str, int] | None:
         return name.rstrip(".").casefold(), port
 
 
-def _unknown_credentials(document: yamlsource.Document) -> Iterator[_Finding]:
+def _unknown_credentials(document: yamlsource.Document) -> Iterator[Finding]:
     """Names that snmp.credentials lacks, `default` included where a printer falls back on it."""
-    snmp = document.data.get("snmp")
-    section = snmp.get("credentials") if isinstance(snmp, yamlsource.Mapping) else None
-    known = list(section) if section and isinstance(section, yamlsource.Mapping) else ["default"]
-    known = [name for name in known if name == _name_in(name)]
-    defaults = document.data.get("printer_defaults")
-    shared = defaults if isinstance(defaults, yamlsource.Mapping) else yamlsource.Mapping()
+    section = _section(_section(document.data, "snmp"), "credentials")
+    known = [name for name in section or ("default",) if name == name_in(name)]
+    shared = _section(document.data, "printer_defaults")
     for path, options in ((("printer_defaults",), shared), *_entries(document)):
         name = options.get("credentials")
         if isinstance(name, str) and name not in known:
-            message = f"no such name in snmp.credentials{_meant(name, known) or _list(known)}"
-            yield _Finding((*path, "credentials"), message)
-    nameless = (path for path, entry in _entries(document) if not {"credentials"} & {*entry, *shared})
+            yield Finding((*path, "credentials"), f"no such name in snmp.credentials{meant_or_known(name, known)}")
+    nameless = (path for path, entry in _entries(document) if "credentials" not in {*entry, *shared})
     if "default" not in known and (first := next(nameless, None)):
         message = f'no "default" here, but the printer in line {document.line(first)} names no other'
-        yield _Finding(("snmp", "credentials"), message)
+        yield Finding(("snmp", "credentials"), message)
 
 
-def _list(names: Iterable[str]) -> str:
-    return f"; known here: {', '.join(sorted(names))}"
+def _entries(document: yamlsource.Document) -> Iterator[tuple[yamlsource.Path, yamlsource.Mapping]]:
+    """Printers as written."""
+    printers = document.data.get("printers")
+    for index, entry in enumerate(printers if isinstance(printers, list) else ()):
+        if isinstance(entry, yamlsource.Mapping):
+            yield ("printers", index), entry
+
+
+def _section(within: yamlsource.Mapping, key: str) -> yamlsource.Mapping:
+    """The keys and values below a key; empty where it has none."""
+    value = within.get(key)
+    return value if isinstance(value, yamlsource.Mapping) else yamlsource.Mapping()
 
 
 # ---- JSON schema
-
-_Schema = dict[str, Any]
 
 
 def json_schema() -> dict[str, Any]:
@@ -981,34 +828,6 @@ def json_schema() -> dict[str, Any]:
 
 
 _schema = functools.cache(json_schema)
-
-
-def _keys_at(loc: tuple[int | str, ...]) -> frozenset[str]:
-    """Keys that the model at this place of pydantic's knows, `…_file` included."""
-    nodes = [_schema()]
-    for part in loc:
-        nodes = [child for node in nodes for child in _children(node, part)]
-    return frozenset(key for node in nodes for key in node.get("properties", ()))
-
-
-def _children(node: _Schema, part: int | str) -> Iterator[_Schema]:
-    if part in _BRANCHES:
-        yield _schema()["$defs"][_BRANCHES[str(part)].__name__]
-        return
-    if isinstance(part, int):
-        yield from _branches(node.get("items", {}))
-    else:
-        yield from _branches(node.get("properties", {}).get(part) or node.get("additionalProperties") or {})
-
-
-def _branches(node: _Schema) -> Iterator[_Schema]:
-    if "$ref" in node:
-        yield _schema()["$defs"][node["$ref"].rpartition("/")[2]]
-    elif "anyOf" in node:
-        for branch in node["anyOf"]:
-            yield from _branches(branch)
-    else:
-        yield node
 
 
 if __name__ == "__main__" and sys.argv[1:] == ["--schema"]:

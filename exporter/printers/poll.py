@@ -136,8 +136,10 @@ class PrinterPoller:
         A walk ends quietly where an agent fails in its midst (genErr), and what follows would be lost with it. An
         endless or unreadable column costs what lies behind it only in its own column.
         """
-        if table.name in self._by_columns or self._client.walks_singly:
+        if table.name in self._by_columns:
             return await self._columns(table)
+        if self._client.walks_singly and (found := await self._columns(table, if_first=True)):
+            return found
         walked = await self._client.walk(table.entry)
         found = decode.table_rows(table, walked.rows)
         if not walked.whole:
@@ -155,9 +157,12 @@ class PrinterPoller:
             return table.expected or table.name in self._filled
         return table.name not in self._ragged and decode.is_ragged(table, found)
 
-    async def _columns(self, table: mib.Table, *, gently: bool = False) -> decode.Rows:
+    async def _columns(self, table: mib.Table, *, gently: bool = False, if_first: bool = False) -> decode.Rows:
+        """Walk the columns one by one; `if_first`: only if the first has rows."""
         rows: list[Row] = []
         for column in table.columns:
+            if if_first and not rows and column is not table.columns[0]:
+                break
             walked = await self._client.walk(f"{table.entry}.{column.number}", _COLUMN_ROWS, gently=gently)
             rows += walked.rows
         return decode.table_rows(table, rows)

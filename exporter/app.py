@@ -13,10 +13,10 @@ from exporter.metrics import printers as printer_metrics
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.lines import Lines
 from exporter.printers.model import Failure, Poll, Snapshot
-from exporter.printers.poll import PrinterPoller
+from exporter.printers.poll import poller_for
 from exporter.printers.record import Record, after_poll
 from exporter.printers.schedule import is_excused
-from exporter.snmp.client import Client, in_use
+from exporter.snmp.client import in_use
 from exporter.snmp.engines import Engines
 
 log = logging.getLogger(__name__)
@@ -121,20 +121,8 @@ class App:
         if old and keep and old.printer == printer:
             return old
         same_host = old and (old.printer.host, old.printer.port) == (printer.host, printer.port)
-        return Device(printer, self._poller(printer, config), old.record if old and same_host else Record())
-
-    def _poller(self, printer: Printer, config: Config) -> PrinterPoller:
-        polling = config.polling
-        client = Client(
-            self._engines.open,
-            printer.host,
-            printer.port,
-            printer.credentials,
-            timeout=polling.timeout,
-            retries=polling.retries,
-            accept_other_address=printer.accept_other_address,
-        )
-        return PrinterPoller(printer, client, now=self._now)
+        poller = poller_for(printer, self._engines.open, config.polling, now=self._now)
+        return Device(printer, poller, old.record if old and same_host else Record())
 
     def _settle(self, device: Device, poll: Poll) -> None:
         """Take the outcome of a poll: what is known now, its lines, and a log line when the status changed."""

@@ -204,7 +204,13 @@ async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     reloads: set[asyncio.Task[None]] = set()
-    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload_quietly(app))))
+
+    def reload() -> None:
+        task = loop.create_task(_reload_quietly(app))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     await app.start()
     try:
         routes = server.application(app, telemetry_path=options.telemetry_path)

@@ -9,9 +9,9 @@ from rich.text import Text
 
 from exporter.config import EngineName, Polling, Printer, UserCredentials
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
-from exporter.printers.poll import PrinterPoller
+from exporter.printers.poll import poller_for
 from exporter.printers.status import Severity, supply_statuses, witness_status
-from exporter.snmp.client import Client, as_v1
+from exporter.snmp.client import as_v1
 from exporter.snmp.engines import Engines
 
 HINTS = {
@@ -66,16 +66,7 @@ async def _ask_v3(
 
 async def _poll(printer: Printer, engine: EngineName, polling: Polling) -> Poll:
     engines = Engines(engine)
-    client = Client(
-        engines.open,
-        printer.host,
-        printer.port,
-        printer.credentials,
-        timeout=polling.timeout,
-        retries=polling.retries,
-        accept_other_address=printer.accept_other_address,
-    )
-    poller = PrinterPoller(printer, client)
+    poller = poller_for(printer, engines.open, polling)
     try:
         return await poller.poll(limit=polling.poll_limit)
     finally:

@@ -62,6 +62,18 @@ class FakePoller:
         self.closed = True
 
 
+class Gauge:
+    """Counts what is under way, and remembers the most."""
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.most = 0
+
+    def __call__(self, change: int) -> None:
+        self.running += change
+        self.most = max(self.most, self.running)
+
+
 def printer(name: str, *, interval: float = 0.0) -> Printer:
     return Printer(
         name=name,
@@ -209,13 +221,7 @@ def test_a_recovery_shows_one_scrape_later_at_the_latest() -> None:
 
 def test_silent_printers_are_asked_as_such_and_take_a_quarter_of_the_slots() -> None:
     async def scenario() -> None:
-        running, most = 0, 0
-
-        def gauge(change: int) -> None:
-            nonlocal running, most
-            running += change
-            most = max(most, running)
-
+        gauge = Gauge()
         pollers = {f"dead{i}": FakePoller(4, answers=False) for i in range(20)}
         cycle = office(pollers, Polling(concurrency=8, min_interval=1))
         await cycle.scrape(29.5)
@@ -223,7 +229,7 @@ def test_silent_printers_are_asked_as_such_and_take_a_quarter_of_the_slots() -> 
             poller.gauge = gauge
         await cycle.scrape(29.5)
         await asyncio.sleep(60)
-        assert most == 2
+        assert gauge.most == 2
         assert all(poller.asked[0][1] is False and poller.asked[1][1] is True for poller in pollers.values())
         await cycle.close()
 
@@ -232,17 +238,11 @@ def test_silent_printers_are_asked_as_such_and_take_a_quarter_of_the_slots() -> 
 
 def test_no_more_printers_are_polled_at_once_than_configured() -> None:
     async def scenario() -> None:
-        running, most = 0, 0
-
-        def gauge(change: int) -> None:
-            nonlocal running, most
-            running += change
-            most = max(most, running)
-
+        gauge = Gauge()
         pollers = {f"p{i}": FakePoller(1, gauge=gauge) for i in range(20)}
         cycle = office(pollers, Polling(concurrency=8))
         await cycle.scrape(29.5)
-        assert (most, now()) == (8, 3)
+        assert (gauge.most, now()) == (8, 3)
         await cycle.close()
 
     travel(scenario)

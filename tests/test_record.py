@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.config import Thresholds
 from exporter.printers.model import Alert, Bin, Failure, Identity, Level, Poll, Snapshot, Supply, SupplyRow
-from exporter.printers.record import Record, Since, SupplySince, after_poll, boot_time
+from exporter.printers.record import Record, Since, after_poll, boot_time
 from exporter.printers.status import Severity
 
 START = 1_000_000.0
@@ -112,16 +112,16 @@ def test_a_status_lasts_since_it_began() -> None:
 
 def test_a_supplys_status_lasts_since_it_began() -> None:
     record = answered()
-    assert record.supplies == {"Black toner": SupplySince(Severity.OK, START)}
+    assert record.supplies == {"Black toner": Since(Severity.OK, START)}
     record = answer(record, START + 60, snapshot(supply(ratio=0.3)))
-    assert record.supplies == {"Black toner": SupplySince(Severity.OK, START)}
+    assert record.supplies == {"Black toner": Since(Severity.OK, START)}
     record = answer(record, START + 120, snapshot(supply(ratio=0.15)))
-    assert record.supplies == {"Black toner": SupplySince(Severity.WARNING, START + 120)}
+    assert record.supplies == {"Black toner": Since(Severity.WARNING, START + 120)}
 
 
 def test_a_supply_without_a_status_has_none_since() -> None:
     assert answered(snapshot(supply(Level.UNKNOWN))).supplies == {}
-    assert answered(snapshot(supply(Level.SOME))).supplies == {"Black toner": SupplySince(Severity.OK, START)}
+    assert answered(snapshot(supply(Level.SOME))).supplies == {"Black toner": Since(Severity.OK, START)}
 
 
 # ---- silence
@@ -237,7 +237,7 @@ def test_a_sleeping_printers_unknown_does_not_replace_a_known_level() -> None:
     for minute in range(1, 10):
         record = answer(record, START + minute * 60, snapshot(supply(Level.UNKNOWN)))
     assert record.status == Since("warning", START)
-    assert record.supplies == {"Black toner": SupplySince(Severity.WARNING, START)}
+    assert record.supplies == {"Black toner": Since(Severity.WARNING, START)}
 
 
 @pytest.mark.parametrize(

@@ -91,10 +91,10 @@ async def test_small_recordings_keep_the_invariants(name: str, version: str, sma
     check_invariants(HERE / f"{name}.snmprec", snapshot_of(poll))
 
 
-@pytest.mark.parametrize("engine", ["gufo", "pysnmp"])
-async def test_both_engines_read_the_same(engine: EngineName, small: tuple[str, int]) -> None:
-    first, second = [snapshot_of(await replay(small, "row-five-german", engine=e)) for e in ("auto", engine)]
-    assert first == second
+@pytest.mark.parametrize("name", names_of(str(HERE)))
+async def test_both_engines_read_the_same(name: str, small: tuple[str, int]) -> None:
+    fast = snapshot_of(await replay(small, name, engine="gufo"))
+    assert fast == snapshot_of(await replay(small, name, engine="pysnmp"))
 
 
 @pytest.mark.skipif(not WALKS, reason=NO_WALKS)

@@ -11,10 +11,10 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.config import CommunityCredentials, Credentials, UserCredentials
-from exporter.snmp.client import MAX_CHUNK, MAX_OCTETS, MAX_ROWS, SYS_UPTIME, Client, Learnt, Walked
+from exporter.snmp.client import MAX_CHUNK, MAX_OCTETS, MAX_ROWS, Client, Learnt, Walked
 from exporter.snmp.errors import Auth, Protocol, Refused, Resolve, SnmpError, Timeout
 from exporter.snmp.resolve import MAX_LOOKUPS
-from exporter.snmp.session import Row, Session, Target, Value, Walk
+from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value, Walk
 
 V2C = CommunityCredentials(version="2c", community=SecretStr("public"))
 OIDS = [f"1.3.6.1.2.1.43.11.1.1.9.1.{row}" for row in range(1, 101)]

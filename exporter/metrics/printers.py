@@ -7,8 +7,8 @@ from exporter.metrics import families as f
 from exporter.metrics.lines import Lines, LineWriter, label_pairs
 from exporter.printers.model import Alert, Level, Poll, Snapshot, Supply
 from exporter.printers.names import ERROR_BITS, PRINTER_STATES
-from exporter.printers.record import FAILURE_REASONS, Record, SupplySince
-from exporter.printers.status import STATUSES
+from exporter.printers.record import FAILURE_REASONS, Record, Since
+from exporter.printers.status import STATUSES, Severity
 
 MAX_ALERTS = 20
 _ALERT_RANKS = ("critical", "warning", "information")
@@ -78,7 +78,7 @@ def _write_lasting(writer: LineWriter, record: Record, snapshot: Snapshot, addre
     _write_trays(writer, snapshot)
 
 
-def _write_supply(writer: LineWriter, supply: Supply, since: SupplySince | None) -> None:
+def _write_supply(writer: LineWriter, supply: Supply, since: Since[Severity] | None) -> None:
     row = supply.row
     labels = label_pairs([("supply", row.supply), ("kind", row.kind), ("color", row.color)])
     if supply.ratio is not None:

@@ -23,7 +23,7 @@ from exporter.printers.model import (
 )
 from exporter.printers.text import clean, unique
 from exporter.printers.vendors import maker_of
-from exporter.snmp.session import Row, Value
+from exporter.snmp.session import SYS_UPTIME, Row, Value
 
 Cells = Mapping[str, Value]
 """The cells of one row, by column name."""
@@ -102,7 +102,7 @@ def snapshot(shape: Structure, values: Cells, alert_rows: Rows) -> Snapshot:
     """Return what the values (by OID) and the rows of prtAlertTable say."""
     errors = values.get(shape.errors_oid)
     pages = _count(values.get(shape.pages_oid)) if shape.pages_unit else None
-    uptime = _count(values.get(mib.SYS_UPTIME))
+    uptime = _count(values.get(SYS_UPTIME))
     return Snapshot(
         identity=shape.identity,
         supplies=_supplies(shape.supplies, values),
@@ -242,14 +242,21 @@ def _apply_rule(row: SupplyRow, rule: SupplyRule | None, thresholds: Thresholds)
     )
 
 
-def _tray_rows(own: Tables, charset: int) -> tuple[TrayRow, ...]:
-    rows = _rows(own, "prtInput")
-    labels = unique(
+def _labels(table: str, rows: Iterable[tuple[tuple[int, ...], Cells]], charset: int, word: str) -> list[str]:
+    """Return a label for each row: its name, else its description, else the word and the row's number."""
+    return unique(
         [
-            clean(cells.get("prtInputName")) or clean(cells.get("prtInputDescription"), charset) or f"Tray {index[-1]}"
+            clean(cells.get(f"{table}Name"))
+            or clean(cells.get(f"{table}Description"), charset)
+            or f"{word} {index[-1]}"
             for index, cells in rows
         ]
     )
+
+
+def _tray_rows(own: Tables, charset: int) -> tuple[TrayRow, ...]:
+    rows = _rows(own, "prtInput")
+    labels = _labels("prtInput", rows, charset, "Tray")
     return tuple(_tray_row(label, index, cells) for label, (index, cells) in zip(labels, rows, strict=True))
 
 
@@ -277,12 +284,7 @@ def _bin_rows(own: Tables, charset: int) -> tuple[BinRow, ...]:
         for index, cells in _rows(own, "prtOutput")
         if (capacity := _positive(cells.get("prtOutputMaxCapacity")))
     ]
-    labels = unique(
-        [
-            clean(cells.get("prtOutputName")) or clean(cells.get("prtOutputDescription"), charset) or f"Bin {index[-1]}"
-            for index, cells, _ in rows
-        ]
-    )
+    labels = _labels("prtOutput", [(index, cells) for index, cells, _ in rows], charset, "Bin")
     return tuple(
         BinRow(label, capacity, _instance("prtOutputRemainingCapacity", index, cells))
         for label, (index, cells, capacity) in zip(labels, rows, strict=True)
@@ -291,7 +293,7 @@ def _bin_rows(own: Tables, charset: int) -> tuple[BinRow, ...]:
 
 def _cover_rows(own: Tables, charset: int) -> tuple[CoverRow, ...]:
     rows = _rows(own, "prtCover")
-    labels = unique([clean(cells.get("prtCoverDescription"), charset) or f"Cover {index[-1]}" for index, cells in rows])
+    labels = _labels("prtCover", rows, charset, "Cover")
     return tuple(
         CoverRow(label, _instance("prtCoverStatus", index, cells))
         for label, (index, cells) in zip(labels, rows, strict=True)

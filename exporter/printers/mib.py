@@ -6,7 +6,8 @@ A column is *static* (read with the structure) or *volatile* (asked again at eve
 from dataclasses import dataclass
 from typing import Literal
 
-SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
+from exporter.snmp.session import SYS_UPTIME
+
 HR_DEVICE_PRINTER = "1.3.6.1.2.1.25.3.1.5"
 
 _HOST = "1.3.6.1.2.1.25"

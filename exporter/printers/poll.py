@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.config import Printer
+from exporter.config import Polling, Printer
 from exporter.printers import decode, mib
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
-from exporter.snmp.client import SYS_UPTIME, Client
+from exporter.snmp.client import Client
 from exporter.snmp.errors import Protocol, SnmpError
-from exporter.snmp.session import Row, Value
+from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value
 
 log = logging.getLogger(__name__)
 
@@ -183,3 +183,23 @@ class PrinterPoller:
             return False
         elapsed = self._monotonic() - self._uptime_at
         return not self._uptime <= uptime <= self._uptime + (elapsed + _UPTIME_TOLERANCE) * 100
+
+
+def poller_for(
+    printer: Printer,
+    open_session: Callable[[Target], Session],
+    polling: Polling,
+    *,
+    now: Callable[[], float] = time.time,
+) -> PrinterPoller:
+    """Return a poller of one inventory entry, with the timeout and retries of the config."""
+    client = Client(
+        open_session,
+        printer.host,
+        printer.port,
+        printer.credentials,
+        timeout=polling.timeout,
+        retries=polling.retries,
+        accept_other_address=printer.accept_other_address,
+    )
+    return PrinterPoller(printer, client, now=now)

@@ -2,9 +2,12 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
 from exporter.printers.status import Severity, supply_statuses, witness_status
+
+T = TypeVar("T")
 
 FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadline", "internal")
 _WRAP = 2**32 / 100
@@ -14,18 +17,10 @@ _WRAP_TOLERANCE = 900.0
 
 
 @dataclass(frozen=True, slots=True)
-class Since:
+class Since(Generic[T]):
     """A status and when it began, in Unix seconds."""
 
-    status: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class SupplySince:
-    """A supply's status and when it began, in Unix seconds."""
-
-    status: Severity
+    status: T
     at: float
 
 
@@ -35,8 +30,8 @@ class Record:
 
     snapshot: Snapshot | None = None
     poll: Poll | None = None
-    status: Since | None = None
-    supplies: Mapping[str, SupplySince] = field(default_factory=dict)
+    status: Since[str] | None = None
+    supplies: Mapping[str, Since[Severity]] = field(default_factory=dict)
     excused: bool = False
     failures_in_row: int = 0
     levels_known: Mapping[str, float] = field(default_factory=dict)
@@ -132,19 +127,14 @@ def _lasting(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, bins=(), covers=(), alerts=(), errors=None, state=None)
 
 
-def _since(before: Since | None, status: str, at: float) -> Since:
+def _since(before: Since[T] | None, status: T, at: float) -> Since[T]:
     return before if before and before.status == status else Since(status, at)
 
 
 def _supplies_since(
-    before: Mapping[str, SupplySince], statuses: Mapping[str, Severity | None], at: float
-) -> dict[str, SupplySince]:
-    result = {}
-    for label, status in statuses.items():
-        if status is not None:
-            old = before.get(label)
-            result[label] = old if old and old.status == status else SupplySince(status, at)
-    return result
+    before: Mapping[str, Since[Severity]], statuses: Mapping[str, Severity | None], at: float
+) -> dict[str, Since[Severity]]:
+    return {label: _since(before.get(label), status, at) for label, status in statuses.items() if status is not None}
 
 
 def _levels_known(before: Mapping[str, float], now: Snapshot, at: float, retain: float) -> dict[str, float]:

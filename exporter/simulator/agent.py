@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Generic, Protocol, Self, TypeAlias, TypeVar
 
 from exporter.simulator.ber import (
     BerError,
@@ -123,6 +123,48 @@ class Agent(asyncio.DatagramProtocol):
 
         handle = asyncio.get_running_loop().call_later(delay, fire)
         self._late.add(handle)
+
+
+class Endpoint(Protocol):
+    """What answers on one socket."""
+
+    async def start(self) -> None:
+        """Bind the socket."""
+
+    async def close(self) -> None:
+        """Give the socket back."""
+
+
+A = TypeVar("A", bound=Endpoint)
+
+
+class Site(Generic[A]):
+    """Agents that start and end together; a subclass makes them."""
+
+    agents: tuple[A, ...]
+
+    async def start(self) -> None:
+        """Bind every socket, or none."""
+        try:
+            for agent in self.agents:
+                await agent.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Give all sockets back."""
+        for agent in self.agents:
+            await agent.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
 
 def respond(request: Request, mib: Mib, max_message: int) -> bytes:

@@ -13,10 +13,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Self
 
-from exporter.simulator.agent import Agent
+from exporter.simulator.agent import Agent, Site
 from exporter.simulator.ber import Counter32, Integer, OctetString, Oid, TimeTicks
 from exporter.simulator.mib import Mib, Source
 from exporter.simulator.printer import (
@@ -80,7 +78,7 @@ _LIFE_COUNT: Oid = (*PRINTER, 10, 2, 1, 4, 1, 1)
 _FIRST_LEVEL: Oid = (*PRINTER, 11, 1, 1, 9, 1, 1)
 
 
-class Fleet:
+class Fleet(Site[Agent]):
     """So many agents that answer alike; a `dead` share, spread evenly, never answers."""
 
     def __init__(self, count: int, base: str, port: int, profile: str = "large", dead: float = 0.0) -> None:
@@ -105,29 +103,6 @@ class Fleet:
     def requests(self) -> int:
         """How many requests were answered."""
         return sum(agent.requests for agent in self.agents)
-
-    async def start(self) -> None:
-        """Bind every socket, or none."""
-        try:
-            for agent in self.agents:
-                await agent.start()
-        except BaseException:
-            await self.close()
-            raise
-
-    async def close(self) -> None:
-        """Give all sockets back."""
-        for agent in self.agents:
-            await agent.close()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
 
 def _encoded_mib(printer: Printer) -> Mib:

@@ -4,10 +4,9 @@ import ipaddress
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from exporter.simulator.agent import Agent
+from exporter.simulator.agent import Agent, Site
 from exporter.simulator.mib import RecomputedMib
 from exporter.simulator.printer import (
     CRITICAL,
@@ -527,7 +526,7 @@ printers:
 """
 
 
-class Office:
+class Office(Site[Agent | V3Agent]):
     """Starts an agent for every printer; what they answer depends only on the time since construction."""
 
     def __init__(
@@ -535,7 +534,7 @@ class Office:
     ) -> None:
         started = clock()
         first = ipaddress.IPv4Address(base)
-        self._agents = tuple(
+        self.agents = tuple(
             _agent(place, str(first + number), port, lambda: clock() - started) for number, place in enumerate(PLACES)
         )
 
@@ -552,36 +551,13 @@ class Office:
                 "office-v3" if place.v3 else "default",
                 place.note,
             )
-            for place, agent in zip(PLACES, self._agents, strict=True)
+            for place, agent in zip(PLACES, self.agents, strict=True)
         )
 
     def config_text(self) -> str:
         """Write the exporter's configuration for this office, in YAML."""
         entries = zip(self.printers, PLACES, strict=True)
         return _CONFIG_HEAD + "".join(_config_entry(printer, place.options) for printer, place in entries)
-
-    async def start(self) -> None:
-        """Bind every socket, or none."""
-        try:
-            for agent in self._agents:
-                await agent.start()
-        except BaseException:
-            await self.close()
-            raise
-
-    async def close(self) -> None:
-        """Give all sockets back."""
-        for agent in self._agents:
-            await agent.close()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
 
 def _agent(place: Place, host: str, port: int, elapsed: Callable[[], float]) -> Agent | V3Agent:

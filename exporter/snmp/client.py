@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from exporter.config import CommunityCredentials, Credentials
+from exporter.config import Credentials
 from exporter.snmp.errors import Protocol, SnmpError, Timeout
 from exporter.snmp.resolve import resolve
-from exporter.snmp.session import Row, Session, Target, Value
+from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value
 
 T = TypeVar("T")
 
-SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 MAX_CHUNK = 40
 MAX_REPETITIONS = 25
 # Bounds on one walk: more than any printer's table holds, far less than a hostile one could send.
@@ -122,11 +121,11 @@ class Client:
         self._heard = False
         self._attempts = 1 if silent else 1 + self._retries
         self._requests = 0
-        if self._session is None:
-            await self._open()
         self._session_base = self._session.requests if self._session else 0
         if self.learnt.version_doubted:
             await self._try_configured_version()
+        if self._session is None:
+            await self._open()
 
     def end(self, failure: str = "") -> None:
         """Finish a poll: remember the version that was answered; drop the session when it failed, for that reason."""
@@ -181,16 +180,13 @@ class Client:
         most = _GENTLE_REPETITIONS if gently else MAX_REPETITIONS
         walked = await self._walk_in_pages(root, limit, min(most, self.learnt.repetitions))
         if walked.rows:
-            self.learnt.bulk_proven |= self.version != "1" and self.learnt.repetitions > 0
-        elif self._doubts_bulk():
+            self.learnt.bulk_proven |= not self.walks_singly
+        elif not self.walks_singly and not self.learnt.bulk_proven:
+            # It may be a GETBULK refused: the fast engine does not tell that from a table without rows.
             walked = await self._walk_in_pages(root, limit, 0)
             if walked.rows:
                 self.learnt.repetitions = 0
         return walked
-
-    def _doubts_bulk(self) -> bool:
-        """Tell whether an empty walk may be a GETBULK refused: the fast engine does not tell the two apart."""
-        return self.version != "1" and self.learnt.repetitions > 0 and not self.learnt.bulk_proven
 
     async def _walk_in_pages(self, root: str, limit: int, most: int) -> Walked:
         repetitions = 0 if self.version == "1" else most
@@ -242,9 +238,8 @@ class Client:
         """Tell an object that cannot be read from a printer that has gone meanwhile; raises `error` for that."""
         if not isinstance(error, Timeout):
             return
-        session = self._opened()
         try:
-            await session.get([SYS_UPTIME], self._timeout)
+            await _heeding(self._opened().get([SYS_UPTIME], self._timeout))
         except Timeout:
             raise error from None
 
@@ -255,11 +250,10 @@ class Client:
         self.close()
         await self._open()
         try:
-            await self._opened().get([SYS_UPTIME], self._timeout)
+            await _heeding(self._opened().get([SYS_UPTIME], self._timeout))
         except SnmpError:
             self.version = known
             self.close()
-            await self._open()
 
     async def _get_halves(self, oids: Sequence[str]) -> dict[str, Value]:
         middle = (len(oids) + 1) // 2
@@ -302,8 +296,7 @@ class Client:
     async def _patiently(self, request: Callable[[], Awaitable[T]]) -> T:
         for attempts_left in reversed(range(self._attempts)):
             try:
-                result = await request()
-                _heed_cancellation()
+                result = await _heeding(request())
             except (Timeout, Protocol):
                 if not attempts_left:
                     raise
@@ -322,9 +315,8 @@ class Client:
 
     async def _open(self) -> None:
         self.address = await resolve(self._host, self._port, self._timeout)
-        credentials = self._credentials
-        if isinstance(credentials, CommunityCredentials) and credentials.version != self.version:
-            credentials = credentials.model_copy(update={"version": self.version})
+        is_as_configured = self.version == self._credentials.version
+        credentials = self._credentials if is_as_configured else as_v1(self._credentials)
         target = Target(self.address, self._port, credentials, self._accept_other_address)
         self._session = self._open_session(target)
         self._session_base = self._session.requests
@@ -335,11 +327,13 @@ class Client:
         return self._session
 
 
-def _heed_cancellation() -> None:
-    """Raise the cancellation that `asyncio.wait_for` of Python 3.11 swallows when an answer came at the same time."""
+async def _heeding(request: Awaitable[T]) -> T:
+    """Await a request, and heed the cancellation that `wait_for` of Python 3.11 swallows when an answer came too."""
+    result = await request
     task = asyncio.current_task()
     if task and task.cancelling():
         raise asyncio.CancelledError
+    return result
 
 
 def _smaller(repetitions: int) -> int:

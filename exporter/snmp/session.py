@@ -6,6 +6,8 @@ from typing import Protocol, TypeAlias
 
 from exporter.config import Credentials
 
+SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
+"""sysUpTime.0 (RFC 3418), which every agent has."""
 Value: TypeAlias = int | str | bytes
 """INTEGER and its kin as int, OCTET STRING as bytes, OBJECT IDENTIFIER and IpAddress as dotted text."""
 Row: TypeAlias = tuple[str, Value]

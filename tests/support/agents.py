@@ -14,11 +14,12 @@ from pathlib import Path
 from gufo.snmp import SnmpError, SnmpVersion
 from gufo.snmp.sync import SnmpSession
 
+from exporter.snmp.session import SYS_UPTIME
+
 SNMPD = shutil.which("snmpd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
 SNMPSIM = Path(sys.executable).with_name("snmpsim-command-responder")
 START_LIMIT = 30.0
 
-_SYS_UPTIME = "1.3.6.1.2.1.1.3.0"
 _SYS_DESCR = "1.3.6.1.2.1.1.1.0"
 _hosts = itertools.count(1)
 
@@ -60,7 +61,7 @@ def snmpd(
     environment = os.environ | {"MIBS": "", "SNMP_PERSISTENT_DIR": str(folder), "SNMPCONFPATH": str(folder)}
     command = [str(SNMPD), "-f", "-Lf", str(folder / "snmpd.log"), "-C", "-c", f"{config},{memory}"]
     with _running([*command, "-p", str(folder / "pid")], environment):
-        _await_answer(address, port, "public", _SYS_UPTIME)
+        _await_answer(address, port, "public", SYS_UPTIME)
         yield address, port
 
 

@@ -1,9 +1,8 @@
 """Polling single agents through the real path, as tests of recordings do."""
 
-from exporter.config import Credentials, EngineName, Printer, SupplyRule
+from exporter.config import Credentials, EngineName, Polling, Printer, SupplyRule
 from exporter.printers.model import Failure, Poll, Snapshot
-from exporter.printers.poll import PrinterPoller
-from exporter.snmp.client import Client
+from exporter.printers.poll import PrinterPoller, poller_for
 from exporter.snmp.engines import Engines
 
 
@@ -22,8 +21,7 @@ def printer(
 
 def poller(entry: Printer, engines: Engines, *, timeout: float = 5.0) -> PrinterPoller:
     """Return a poller as the exporter makes one."""
-    client = Client(engines.open, entry.host, entry.port, entry.credentials, timeout=timeout, retries=1)
-    return PrinterPoller(entry, client)
+    return poller_for(entry, engines.open, Polling(timeout=timeout, retries=1))
 
 
 async def poll_once(entry: Printer, *, engine: EngineName = "auto", timeout: float = 5.0) -> Poll:

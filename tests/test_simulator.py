@@ -134,7 +134,9 @@ async def run(*command: str) -> str:
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output, _ = await process.communicate()
-    return output.decode("utf-8", "replace")
+    # Whichever net-snmp tool runs first on a machine tells of folders that it makes.
+    lines = output.decode("utf-8", "replace").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("Created directory:"))
 
 
 async def walk(tool: str, host: str, port: int, *options: str) -> list[str]:

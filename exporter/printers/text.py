@@ -1,17 +1,11 @@
 """Text that devices send: untrusted octets in a doubtful charset, made fit for a label."""
 
-import unicodedata
-
 from exporter.printers.names import CHARSETS
 from exporter.snmp.session import Value
+from exporter.text import MAX_LENGTH, tidy
 
-MAX_LENGTH = 128
-# How much of a text is looked at, blanks and unwanted characters included.
-_MAX_READ = 4 * MAX_LENGTH
 # In these an ASCII-looking octet string is not ASCII, so that a trial as UTF-8 would succeed wrongly.
 _SHIFTED = {"utf-16-be", "utf-16-le", "utf-16", "iso2022_jp"}
-# Control and format characters (bidi marks among them), surrogates, private use, line and paragraph separators.
-_UNWANTED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def clean(value: Value | None, mib_enum: int = 0) -> str:
@@ -21,11 +15,7 @@ def clean(value: Value | None, mib_enum: int = 0) -> str:
     often wrong, so what is valid UTF-8 is taken as that first; Latin-1 is the last resort and cannot fail.
     """
     decoded = _decode(value, mib_enum) if isinstance(value, bytes) else value
-    text = decoded[:_MAX_READ] if isinstance(decoded, str) else ""
-    # A line break inside a text parts two words; anything else unwanted parts nothing.
-    spaced = "".join(" " if char in "\t\n\r" else char for char in text)
-    kept = "".join(char for char in spaced if unicodedata.category(char) not in _UNWANTED)
-    return " ".join(kept.split())[:MAX_LENGTH].strip()
+    return tidy(decoded) if isinstance(decoded, str) else ""
 
 
 def _decode(octets: bytes, mib_enum: int) -> str:

@@ -1,0 +1,1 @@
+"""Cameras: the Easy IP protocol, who is there, and since when."""

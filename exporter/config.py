@@ -4,26 +4,24 @@
     config.printers[0].credentials             # printer > printer_defaults > top level, already resolved
     python -m exporter.config --schema         # the JSON schema for editors, kept in config.schema.json
 
-Start at `parse`: yamlsource.py reads the text, pydantic checks it against the models of the file's sections,
-configfaults.py says what is wrong, and what is right becomes one `Config`. No fault quotes what a key was set to.
+Start at `parse`: yamlsource.py reads the text, pydantic checks it against the models of the file's sections, whose
+field types are those of configtypes.py, configfaults.py says what is wrong, and what is right becomes one `Config`.
+No fault quotes what a key was set to.
 """
 
 import functools
-import importlib.util
 import ipaddress
 import json
 import os
 import re
 import sys
-import unicodedata
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, time, tzinfo
+from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -33,8 +31,6 @@ from pydantic import (
     Discriminator,
     Field,
     SecretStr,
-    Strict,
-    StringConstraints,
     Tag,
     ValidationError,
     ValidationInfo,
@@ -43,297 +39,60 @@ from pydantic import (
 )
 
 from exporter import yamlsource
-from exporter.configfaults import NO_PRINTERS, Finding, KeysError, explained, faults, meant, meant_or_known, name_in
 from exporter.configfaults import ConfigError as ConfigError  # noqa: PLC0414  (part of what this module offers)
 from exporter.configfaults import Fault as Fault  # noqa: PLC0414  (as above)
-from exporter.yamlsource import Plain
+from exporter.configfaults import Finding, KeysError, explained, faults, meant_or_known, name_in
+from exporter.configtypes import (
+    AuthProtocol,
+    Clock,
+    Community,
+    CommunityVersion,
+    CredentialsName,
+    Day,
+    Duration,
+    Engine,
+    Flag,
+    HostName,
+    InterfaceName,
+    Ipv4,
+    Labels,
+    Mac,
+    Name,
+    Network,
+    Password,
+    Port,
+    PrivProtocol,
+    SecretFile,
+    Share,
+    Surroundings,
+    Text,
+    UserName,
+    UserVersion,
+    ZoneName,
+    lasting,
+    mac,
+    or_empty,
+    scalar,
+    seconds,
+    within,
+    zone,
+)
+from exporter.configtypes import EngineName as EngineName  # noqa: PLC0414  (as above)
+from exporter.configtypes import split_host as split_host  # noqa: PLC0414  (as above)
 
-EngineName = Literal["auto", "gufo", "pysnmp"]
+UNASSIGNED: Final = "Unassigned"
+"""The location of devices that have none."""
 
-# Every label of the metric table in the design, the cameras' too, and those of Prometheus and Alertmanager.
-RESERVED_LABELS: Final = frozenset(
-    """
-    address bin camera code color cover description error firmware function gateway group hostname interface
-    kind level location mac media model month name netmask network_mode part port previous_address printer
-    reason serial state status supply training tray unit vendor
-    alertname instance job le quantile replica severity
-    """.split()  # noqa: SIM905  (forty quoted words are harder to compare with the table)
+NOTHING_TO_WATCH: Final = (
+    'neither printers nor cameras: list printers under "printers:" ([] when there are none yet),'
+    ' or write "cameras:" to search for cameras'
 )
 
-MAX_SECRET_FILE: Final = 65_536
+_UNIQUE = {"name": "name", "host": "host and port", "mac": "MAC address"}  # keys → what no two devices share
 
-_UNITS = {
-    "y": 31_536_000_000,
-    "w": 604_800_000,
-    "d": 86_400_000,
-    "h": 3_600_000,
-    "m": 60_000,
-    "s": 1000,
-    "ms": 1,
-}
-_DURATION = "".join(f"([0-9]{{1,9}}{unit})?" for unit in _UNITS)
+_Entry: TypeAlias = tuple[yamlsource.Path, yamlsource.Mapping]
+
 _WINDOW = r"([0-9]{1,2}:[0-9]{2}) ?- ?([0-9]{1,2}:[0-9]{2})"
-_HOST_NAME = re.compile(r"(?=.{1,253}$)[\w-]{1,63}(\.[\w-]{1,63})*\.?")
-_VARIABLE = re.compile(r"\$?\$\{(?:([A-Za-z_][A-Za-z0-9_]*)\})?")
-
-
-# ---- field types: from text as written to values
-
-
-@dataclass(frozen=True, slots=True)
-class _Surroundings:
-    """What secrets are taken from."""
-
-    environ: Mapping[str, str]
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class _SecretFile:
-    path: object
-    beside_literal: bool
-
-
-def _scalar(value: object) -> object:
-    return value.value if isinstance(value, Plain) else value
-
-
-def _or_empty(make: Callable[[], object]) -> BeforeValidator:
-    """A key with nothing after it is an empty section, not a fault."""
-    return BeforeValidator(lambda value: make() if value is None else value)
-
-
-def seconds(text: str) -> float:
-    """Seconds of a Prometheus duration; raises ValueError."""
-    match = re.fullmatch(_DURATION, text)
-    if not text or (match is None and text != "0"):
-        raise ValueError("expected a duration such as 500ms, 30s, 5m or 7d")
-    parts = [part for part in match.groups() if part] if match else []
-    return sum(int(part.rstrip("ywdhms")) * _UNITS[part.lstrip("0123456789")] for part in parts) / 1000
-
-
-def _duration(value: object) -> object:
-    return value if isinstance(value, int | float) else seconds(value if isinstance(value, str) else "")
-
-
-def _within(low: str, high: str) -> AfterValidator:
-    def check(value: float) -> float:
-        if not seconds(low) <= value <= seconds(high):
-            raise ValueError(f"must be between {low} and {high}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _lasting(default: str) -> Any:
-    """A duration's default, as a person would write it."""
-    return Field(default=seconds(default), json_schema_extra={"default": default})
-
-
-def _printable(text: str) -> str:
-    if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
-        raise ValueError("must not contain control characters or line breaks")
-    return text
-
-
-def _label_name(name: str) -> str:
-    if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]*", name):
-        raise ValueError("not a label name: letters, digits and _ only, no digit first")
-    if name.startswith("__"):
-        raise ValueError("label names that start with __ belong to Prometheus")
-    if name in RESERVED_LABELS:
-        raise ValueError("this label name is taken: the exporter, Prometheus or Alertmanager sets it")
-    return name
-
-
-def _window(value: object) -> object:
-    if value is None or isinstance(value, DayWindow):
-        return value
-    match = re.fullmatch(_WINDOW, value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('expected a window such as "19:00-07:00"')
-    return {"start": match[1].zfill(5), "end": match[2].zfill(5)}
-
-
-def _time(value: object) -> object:
-    try:
-        return time.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError:
-        raise ValueError("no such time of day: write 00:00 to 23:59") from None
-
-
-def _date(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return date.fromisoformat(value if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) else "")
-    except ValueError:
-        raise ValueError("expected a date such as 2026-12-24") from None
-
-
-def _network(value: object) -> object:
-    if isinstance(value, IPv4Network | IPv6Network):
-        return value
-    try:
-        network = ipaddress.ip_network(value if isinstance(value, str) else "", strict=False)
-    except ValueError:
-        raise ValueError("expected a network such as 10.10.5.0/24 or 2001:db8::/64") from None
-    if ipaddress.ip_interface(str(value)).ip != network.network_address:
-        raise ValueError(f"this is an address inside a network; the network is {network}")
-    return network
-
-
-def split_host(text: str) -> tuple[str, int]:
-    """Host and port of `name`, `name:port`, `1.2.3.4:port`, `[v6]:port` or `v6`; raises ValueError."""
-    match = re.fullmatch(r"\[([^\[\]]*)\](?::([0-9]{1,9}))?|([^:]*)(?::([0-9]{1,9}))?|([^\[\]]*)", text)
-    if match is None:
-        raise ValueError('expected a name or an address, with ":port" if need be')
-    inner, inner_port, outer, outer_port, bare = match.groups()
-    port = int(inner_port or outer_port or 161)
-    if not 1 <= port <= 65_535:
-        raise ValueError("a port is a number from 1 to 65535")
-    host = next(part for part in (inner, outer, bare) if part is not None)
-    _check_host(host, is_v6=outer is None)
-    return host, port
-
-
-def _check_host(host: str, *, is_v6: bool) -> None:
-    if is_v6:
-        good = _is_address(host, 6)
-    else:
-        numeric = re.fullmatch(r"[0-9.]*", host)
-        good = _is_address(host, 4) if numeric else bool(_HOST_NAME.fullmatch(host))
-    if not good:
-        raise ValueError("expected a host name or an IP address")
-
-
-def _is_address(text: str, version: int) -> bool:
-    try:
-        return ipaddress.ip_address(text).version == version
-    except ValueError:
-        return False
-
-
-def _host(text: str) -> str:
-    split_host(text)
-    return text
-
-
-def _zone(name: str) -> zoneinfo.ZoneInfo | None:
-    try:
-        return zoneinfo.ZoneInfo(name)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
-def _zone_name(name: str) -> str:
-    if _zone(name) is None:
-        raise ValueError(f"no such time zone{meant(name, zoneinfo.available_timezones())}")
-    return name
-
-
-def _choice(value: object) -> object:
-    """A word to choose by: pydantic before 2.10 takes no kind of str but str itself."""
-    return str(value) if isinstance(value, str) else value
-
-
-def _has_build(engine: str) -> str:
-    if engine == "gufo" and importlib.util.find_spec("gufo") is None:
-        raise ValueError("gufo-snmp has no build for this platform; use auto or pysnmp")
-    return engine
-
-
-def _version(value: object) -> object:
-    return "2c" if value == "2" else _choice(value)
-
-
-def _credentials_name(name: str) -> str:
-    if not name or name != name_in(name):
-        raise ValueError("a name of credentials has letters, digits, - and _ only")
-    return name
-
-
-def _protocol(value: object) -> object:
-    """Names as printers' own pages spell them: `SHA1`, `sha-256`, `AES`."""
-    if not isinstance(value, str):
-        return value
-    name = value.upper().replace("-", "")
-    return {"SHA1": "SHA", "AES": "AES128"}.get(name, name)
-
-
-def _secret(value: object, info: ValidationInfo) -> object:
-    """Text of a secret: from its file, or with `${ENV}` expanded; as it is when no config file is read."""
-    around = info.context
-    if not isinstance(around, _Surroundings):
-        return value
-    if isinstance(value, _SecretFile):
-        value = _read_secret(value, around.folder)
-    elif isinstance(value, str):
-        value = _VARIABLE.sub(functools.partial(_variable, environ=around.environ), value)
-    if isinstance(value, str) and not _is_unicode(value):
-        raise ValueError("the secret is not valid UTF-8 text")
-    return value
-
-
-def _variable(match: re.Match[str], environ: Mapping[str, str]) -> str:
-    if match[0].startswith("$$"):
-        return match[0][1:]
-    if match[1] is None:
-        raise ValueError("expected ${NAME} of an environment variable ($${ stands for a plain ${)")
-    if match[1] not in environ:
-        raise ValueError(f"the environment variable {match[1]} is not set")
-    return environ[match[1]]
-
-
-def _read_secret(file: _SecretFile, folder: Path) -> str:
-    if file.beside_literal:
-        raise ValueError("given twice: as text and as a file")
-    if not isinstance(file.path, str):
-        raise ValueError("expected the path of a file")  # noqa: TRY004  (pydantic wants a ValueError)
-    try:
-        with (folder / file.path).open("rb") as stream:
-            raw = stream.read(MAX_SECRET_FILE + 1)
-        text = raw.decode()
-    except OSError as error:
-        raise ValueError(f"the file cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise ValueError("the file cannot be read as UTF-8 text") from None
-    if len(raw) > MAX_SECRET_FILE:
-        raise ValueError("the file is too large for a secret")
-    return text.removesuffix("\n").removesuffix("\r")
-
-
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-# No Field() in a type that is used both with and without a default: pydantic before 2.10 lets the default leak.
-Text = Annotated[str, StringConstraints(strict=True), AfterValidator(_printable)]
-Name = Annotated[str, StringConstraints(strict=True, min_length=1), AfterValidator(_printable)]
-Flag = Annotated[bool, Strict(), BeforeValidator(_scalar)]
-Share = Annotated[float, Field(strict=True, ge=0, le=1), BeforeValidator(_scalar)]
-Duration = Annotated[
-    float,
-    Strict(),
-    BeforeValidator(_duration),
-    WithJsonSchema({"anyOf": [{"type": "string", "pattern": f"^(0|(?=.){_DURATION})$"}, {"const": 0}]}),
-]
-CredentialsName = Annotated[str, AfterValidator(_credentials_name)]
-LabelName = Annotated[str, AfterValidator(_label_name)]
-LabelValue = Annotated[Text, WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Labels = Annotated[dict[LabelName, LabelValue], _or_empty(dict)]
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJsonSchema({"type": "string"})]
-Clock = Annotated[time, BeforeValidator(_time)]
-Day = Annotated[date, BeforeValidator(_date)]
-Password = Annotated[SecretStr, BeforeValidator(_secret), Field(min_length=8)]
-Community = Annotated[SecretStr, BeforeValidator(_secret), Field(min_length=1)]
-ZoneName = Annotated[Text, AfterValidator(_zone_name)]
-HostName = Annotated[Text, AfterValidator(_host)]
-
-
-def _one_of(*names: str | int) -> WithJsonSchema:
-    return WithJsonSchema({"enum": list(names)})
-
 
 # ---- the file's sections
 
@@ -378,6 +137,15 @@ class DayWindow(_Model):
         return self
 
 
+def _window(value: object) -> object:
+    if value is None or isinstance(value, DayWindow):
+        return value
+    match = re.fullmatch(_WINDOW, value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('expected a window such as "19:00-07:00"')
+    return {"start": match[1].zfill(5), "end": match[2].zfill(5)}
+
+
 class ExpectedOff(_Model):
     """When a silent printer is switched off rather than dead."""
 
@@ -389,9 +157,9 @@ class ExpectedOff(_Model):
     """Daily, for example "19:00-07:00"."""
     weekends: Flag = False
     """Saturdays and Sundays, all day."""
-    dates: Annotated[tuple[Day, ...], _or_empty(tuple)] = ()
+    dates: Annotated[tuple[Day, ...], or_empty(tuple)] = ()
     """Whole days, for example 2026-12-24."""
-    grace: Annotated[Duration, _within("0", "1d")] = _lasting("2h")
+    grace: Annotated[Duration, within("0", "1d")] = lasting("2h")
     """How long after the window a printer may stay silent."""
 
     @model_validator(mode="after")
@@ -439,7 +207,7 @@ class SupplyRule(_Model):
         return self
 
 
-Rules = Annotated[tuple[SupplyRule, ...], _or_empty(tuple)]
+Rules = Annotated[tuple[SupplyRule, ...], or_empty(tuple)]
 
 
 class LocationRule(_Model):
@@ -453,23 +221,23 @@ class LocationRule(_Model):
 class Polling(_Model):
     """When printers are asked, and for how long."""
 
-    timeout: Annotated[Duration, _within("1ms", "1m")] = _lasting("2s")
+    timeout: Annotated[Duration, within("1ms", "1m")] = lasting("2s")
     """One SNMP request."""
-    retries: Annotated[int, Field(strict=True, ge=0, le=10), BeforeValidator(_scalar)] = 1
+    retries: Annotated[int, Field(strict=True, ge=0, le=10), BeforeValidator(scalar)] = 1
     """More attempts after a request timed out."""
-    min_interval: Annotated[Duration, _within("0", "1d")] = _lasting("25s")
+    min_interval: Annotated[Duration, within("0", "1d")] = lasting("25s")
     """A scrape sooner than this after the last cycle began gets that cycle's result."""
-    deadline: Annotated[Duration, _within("1ms", "1h")] = _lasting("20s")
+    deadline: Annotated[Duration, within("1ms", "1h")] = lasting("20s")
     """A cycle ends then; a scrape's own timeout can shorten it."""
-    poll_limit: Annotated[Duration, _within("1ms", "1h")] = _lasting("60s")
+    poll_limit: Annotated[Duration, within("1ms", "1h")] = lasting("60s")
     """A poll that still runs then is given up."""
-    idle_interval: Annotated[Duration, _within("1s", "1d")] = _lasting("5m")
+    idle_interval: Annotated[Duration, within("1s", "1d")] = lasting("5m")
     """When nobody has scraped for so long, a cycle begins by itself."""
-    concurrency: Annotated[int, Field(strict=True, ge=4, le=4096), BeforeValidator(_scalar)] = 256
+    concurrency: Annotated[int, Field(strict=True, ge=4, le=4096), BeforeValidator(scalar)] = 256
     """Printers asked at the same time."""
-    offline_after: Annotated[int, Field(strict=True, ge=1, le=1000), BeforeValidator(_scalar)] = 3
+    offline_after: Annotated[int, Field(strict=True, ge=1, le=1000), BeforeValidator(scalar)] = 3
     """Failed polls in a row that make a printer offline."""
-    retain: Annotated[Duration, _within("0", "10y")] = _lasting("7d")
+    retain: Annotated[Duration, within("0", "10y")] = lasting("7d")
     """How long a silent printer's lasting values stay on /metrics."""
 
     @model_validator(mode="after")
@@ -500,28 +268,20 @@ class _HasSecret(_Model):
         if not isinstance(data, yamlsource.Mapping) or key not in data:
             return data
         rest: dict[str, object] = {name: value for name, value in data.items() if name != key}
-        return rest | {cls.literal_key: _SecretFile(data[key], beside_literal=cls.literal_key in data)}
+        return rest | {cls.literal_key: SecretFile(data[key], beside_literal=cls.literal_key in data)}
 
 
 class AuthKey(_HasSecret):
     """How an SNMPv3 user proves who it is."""
 
-    protocol: Annotated[
-        Literal["MD5", "SHA", "SHA224", "SHA256", "SHA384", "SHA512"],
-        BeforeValidator(_protocol),
-        _one_of("MD5", "SHA", "SHA1", "SHA224", "SHA256", "SHA384", "SHA512"),
-    ]
+    protocol: AuthProtocol
     password: Password
 
 
 class PrivKey(_HasSecret):
     """How an SNMPv3 user encrypts; …C is the key expansion that Cisco and several printer makers use."""
 
-    protocol: Annotated[
-        Literal["DES", "AES128", "AES192", "AES256", "AES192C", "AES256C"],
-        BeforeValidator(_protocol),
-        _one_of("DES", "AES", "AES128", "AES192", "AES256", "AES192C", "AES256C"),
-    ]
+    protocol: PrivProtocol
     password: Password
 
 
@@ -530,15 +290,15 @@ class CommunityCredentials(_HasSecret):
 
     literal_key: ClassVar[str] = "community"
 
-    version: Annotated[Literal["1", "2c"], BeforeValidator(_version), _one_of("1", 1, "2c", 2)]
+    version: CommunityVersion
     community: Community
 
 
 class UserCredentials(_Model):
     """SNMPv3."""
 
-    version: Annotated[Literal["3"], BeforeValidator(_choice), _one_of("3", 3)]
-    user: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=32), AfterValidator(_printable)]
+    version: UserVersion
+    user: UserName
     context: Text = ""
     auth: AuthKey | None = None
     priv: PrivKey | None = None
@@ -575,7 +335,7 @@ def _or_public(value: object) -> object:
 class Snmp(_Model):
     """How printers are asked."""
 
-    engine: Annotated[EngineName, BeforeValidator(_choice), AfterValidator(_has_build)] = "auto"
+    engine: Engine = "auto"
     credentials: Annotated[dict[CredentialsName, _AnyCredentials], BeforeValidator(_or_public)] = Field(
         default_factory=_public
     )
@@ -590,7 +350,7 @@ class PrinterOptions(_Model):
     """A name from snmp.credentials."""
     labels: Labels = Field(default_factory=dict)
     """Extra labels on every series of the printer."""
-    interval: Annotated[Duration, _within("0", "30d")] = _lasting("0")
+    interval: Annotated[Duration, within("0", "30d")] = lasting("0")
     """Ask less often than every cycle."""
     maintenance: Flag | None = None
     """Asked and shown, but no alert fires."""
@@ -610,26 +370,96 @@ class PrinterEntry(PrinterOptions):
     """Name or address, with :port when it is not 161."""
 
 
-def _listed(value: object) -> object:
-    if value is None:
-        raise ValueError(NO_PRINTERS)
-    return value
+class StateFile(_Model):
+    """Where the exporter keeps what survives a restart."""
+
+    path: Name = "printcam.db"
+    """SQLite file, relative to the working directory; ":memory:" keeps nothing."""
+
+
+class CameraSearch(_Model):
+    """How cameras are searched for."""
+
+    interfaces: Annotated[tuple[InterfaceName, ...], or_empty(tuple)] = ()
+    """Names or IPv4 addresses; every interface that can broadcast when there are none."""
+    targets: Annotated[tuple[Ipv4, ...], or_empty(tuple)] = ()
+    """Extra broadcast or unicast addresses."""
+    listen_port: Port = 10_669
+    """UDP port on which cameras are heard."""
+    device_port: Port = 10_670
+    """UDP port on which cameras listen."""
+    attempts: Annotated[int, Field(strict=True, ge=1, le=10), BeforeValidator(scalar)] = 3
+    """Search datagrams in a cycle, spread over the window; fewer once all expected cameras have answered."""
+    window: Annotated[Duration, within("100ms", "30s")] = lasting("2s")
+    """How long one search waits for answers; at most polling.deadline."""
+
+    @model_validator(mode="after")
+    def _two_ports(self) -> Self:
+        if self.listen_port == self.device_port:
+            raise KeysError("listen_port and device_port must differ", "listen_port", "device_port")
+        return self
+
+
+class KnownCamera(_Model):
+    """A camera that ought to be there, found or not."""
+
+    mac: Mac
+    """Unique; with : or -, or as 0200.5e10.0001."""
+    name: Name | None = None
+    """The `camera` label, in place of the name that the camera gives itself; unique."""
+    location: Name | None = None
+    labels: Labels = Field(default_factory=dict)
+    """Extra labels on every series of the camera."""
+
+
+class Cameras(_Model):
+    """Cameras and recorders that speak Easy IP."""
+
+    enabled: Flag = True
+    """false: nothing is searched for, as without the section."""
+    search: Annotated[CameraSearch, or_empty(dict)] = Field(default_factory=CameraSearch)
+    offline_after: Annotated[int, Field(strict=True, ge=1, le=1000), BeforeValidator(scalar)] = 2
+    """Searches missed in a row that make a camera offline."""
+    missing_after: Annotated[Duration, within("1m", "10y")] = lasting("24h")
+    """A camera unseen for so long is missing."""
+    ip_changed_for: Annotated[Duration, within("0", "10y")] = lasting("24h")
+    """How long a changed address shows as ip_changed."""
+    blind_after: Annotated[Duration, within("0", "30d")] = lasting("10m")
+    """A segment blind for so long makes its cameras unknown."""
+    forget_after: Annotated[Duration, within("1h", "10y")] = lasting("90d")
+    """A camera that is not listed and unseen for so long is dropped."""
+    known: Annotated[tuple[KnownCamera, ...], or_empty(tuple)] = ()
+    """Cameras that ought to be there; others are found too."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.forget_after < self.missing_after:
+            raise KeysError("forget_after must not be below missing_after", "forget_after", "missing_after")
+        return self
+
+
+def _no_cameras() -> Cameras:
+    return Cameras(enabled=False)
 
 
 class ConfigFile(_Model):
     """The whole file."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["printers"]}, {"required": ["cameras"]}]})
+
     time_zone: ZoneName | None = None
     """IANA name; the system's when absent."""
-    polling: Annotated[Polling, _or_empty(dict)] = Field(default_factory=Polling)
-    thresholds: Annotated[Thresholds, _or_empty(dict)] = Field(default_factory=Thresholds)
-    locations: Annotated[tuple[LocationRule, ...], _or_empty(tuple)] = ()
-    snmp: Annotated[Snmp, _or_empty(dict)] = Field(default_factory=Snmp)
-    printer_defaults: Annotated[PrinterOptions, _or_empty(dict)] = Field(default_factory=PrinterOptions)
+    polling: Annotated[Polling, or_empty(dict)] = Field(default_factory=Polling)
+    thresholds: Annotated[Thresholds, or_empty(dict)] = Field(default_factory=Thresholds)
+    locations: Annotated[tuple[LocationRule, ...], or_empty(tuple)] = ()
+    state: Annotated[StateFile, or_empty(dict)] = Field(default_factory=StateFile)
+    snmp: Annotated[Snmp, or_empty(dict)] = Field(default_factory=Snmp)
+    printer_defaults: Annotated[PrinterOptions, or_empty(dict)] = Field(default_factory=PrinterOptions)
     """Options of all printers that do not say otherwise."""
-    printers: Annotated[tuple[PrinterEntry, ...], BeforeValidator(_listed)]
+    printers: Annotated[tuple[PrinterEntry, ...], or_empty(tuple)] = ()
     supplies: Rules = ()
     """Rules for all printers, after their own."""
+    cameras: Annotated[Cameras, or_empty(dict)] = Field(default_factory=_no_cameras)
 
 
 # ---- what the rest of the exporter sees
@@ -662,6 +492,9 @@ class Config:
     engine: EngineName
     locations: tuple[LocationRule, ...]
     printers: tuple[Printer, ...]
+    cameras: Cameras | None
+    """None when they are not searched for."""
+    state_path: str
 
     def locate(self, address: str) -> LocationRule | None:
         """The first rule whose network holds the address; None for what is no address."""
@@ -670,6 +503,14 @@ class Config:
         except ValueError:
             return None
         return next((rule for rule in self.locations if wanted in rule.network), None)
+
+    def place(
+        self, location: str | None, labels: Mapping[str, str], address: str
+    ) -> tuple[str, tuple[tuple[str, str], ...]]:
+        """Location and labels of a device: its own, else those of the first network that holds its address."""
+        rule = self.locate(address)
+        both = {**(rule.labels if rule else {}), **labels}
+        return location or (rule.location if rule else UNASSIGNED), tuple(sorted(both.items()))
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -696,15 +537,16 @@ def parse(
         document = yamlsource.read(text)
     except yamlsource.YamlError as error:
         raise ConfigError((Fault(source, error.line, "", error.message),)) from None
-    file, findings = _validated(document, _Surroundings(environ, folder))
-    findings += [*_repeated(document), *_twins(document), *_unknown_credentials(document)]
+    file, findings = _validated(document, Surroundings(environ, folder))
+    findings += [*_repeated(document), *_nothing_to_watch(document), *_late_window(document)]
+    findings += [*_twins(document), *_unknown_credentials(document)]
     if file is None or findings:
         # Raised outside of any `except`: pydantic's own error knows the input, secrets included.
         raise ConfigError(faults(findings, document, source, _schema()))
     return _resolved(file, environ)
 
 
-def _validated(document: yamlsource.Document, around: _Surroundings) -> tuple[ConfigFile | None, list[Finding]]:
+def _validated(document: yamlsource.Document, around: Surroundings) -> tuple[ConfigFile | None, list[Finding]]:
     try:
         return ConfigFile.model_validate(document.data, context=around), []
     except ValidationError as error:
@@ -718,6 +560,8 @@ def _resolved(file: ConfigFile, environ: Mapping[str, str]) -> Config:
         engine=file.snmp.engine,
         locations=file.locations,
         printers=tuple(_printer(entry, file) for entry in file.printers),
+        cameras=file.cameras if file.cameras.enabled else None,
+        state_path=file.state.path,
     )
 
 
@@ -747,7 +591,7 @@ def _printer(entry: PrinterEntry, file: ConfigFile) -> Printer:
 def system_zone(environ: Mapping[str, str], localtime: Path = Path("/etc/localtime")) -> tzinfo:
     """The zone of this machine: $TZ, else /etc/localtime, else UTC."""
     linked = str(localtime.resolve()).rpartition("zoneinfo/")[2]
-    if named := _zone(environ.get("TZ", "").removeprefix(":")) or _zone(linked):
+    if named := zone(environ.get("TZ", "").removeprefix(":")) or zone(linked):
         return named
     try:
         with localtime.open("rb") as stream:
@@ -764,18 +608,57 @@ def _repeated(document: yamlsource.Document) -> Iterator[Finding]:
         yield Finding(again.path, f"the same key stands in line {again.first}", again.line)
 
 
+def _nothing_to_watch(document: yamlsource.Document) -> Iterator[Finding]:
+    if document.data.get("printers") is None and not _has_cameras(document):
+        yield Finding(("printers",) if "printers" in document.data else (), NOTHING_TO_WATCH)
+
+
+def _has_cameras(document: yamlsource.Document) -> bool:
+    return "cameras" in document.data and scalar(_at(document, "cameras", "enabled")) is not False
+
+
+def _late_window(document: yamlsource.Document) -> Iterator[Finding]:
+    """A search that would outlast its cycle."""
+    window, deadline = ("cameras", "search", "window"), ("polling", "deadline")
+    late = _seconds_at(document, window, CameraSearch().window) > _seconds_at(document, deadline, Polling().deadline)
+    if late and _has_cameras(document):
+        place = window if document.has(window) else deadline
+        yield Finding(place, "cameras.search.window must not be above polling.deadline")
+
+
+def _seconds_at(document: yamlsource.Document, path: tuple[str, ...], default: float) -> float:
+    value = _at(document, *path)
+    try:
+        return seconds(value) if isinstance(value, str) else default
+    except ValueError:
+        return default
+
+
 def _twins(document: yamlsource.Document) -> Iterator[Finding]:
-    """Printers whose name, or whose host and port, an earlier one has."""
+    """Printers, and known cameras, with something that an earlier one has to itself."""
+    yield from _alike(document, _entries(document, "printers"), "printer", name=str, host=_endpoint)
+    yield from _alike(document, _entries(document, "cameras", "known"), "camera", name=str, mac=_mac)
+
+
+def _alike(
+    document: yamlsource.Document, entries: Iterable[_Entry], device: str, **identities: Callable[[str], object]
+) -> Iterator[Finding]:
     first: dict[object, yamlsource.Path] = {}
-    for path, entry in _entries(document):
-        for key, what in (("name", "name"), ("host", "host and port")):
+    for path, entry in entries:
+        for key, identify in identities.items():
             value = entry.get(key)
-            if not isinstance(value, str):
-                continue
-            identity = _endpoint(value) if key == "host" else value
+            identity = identify(value) if isinstance(value, str) else None
             place = (*path, key)
             if identity is not None and (other := first.setdefault((key, identity), place)) != place:
-                yield Finding(place, f"the printer in line {document.line(other)} has the same {what}")
+                yield Finding(place, f"the {device} in line {document.line(other)} has the same {_UNIQUE[key]}")
+
+
+def _mac(text: str) -> str | None:
+    """What the spellings of one MAC share."""
+    try:
+        return mac(text)
+    except ValueError:
+        return None
 
 
 def _endpoint(host: str) -> tuple[str, int] | None:
@@ -792,31 +675,38 @@ def _endpoint(host: str) -> tuple[str, int] | None:
 
 def _unknown_credentials(document: yamlsource.Document) -> Iterator[Finding]:
     """Names that snmp.credentials lacks, `default` included where a printer falls back on it."""
-    section = _section(_section(document.data, "snmp"), "credentials")
+    section = _section(document, "snmp", "credentials")
     known = [name for name in section or ("default",) if name == name_in(name)]
-    shared = _section(document.data, "printer_defaults")
-    for path, options in ((("printer_defaults",), shared), *_entries(document)):
+    shared = _section(document, "printer_defaults")
+    for path, options in ((("printer_defaults",), shared), *_entries(document, "printers")):
         name = options.get("credentials")
         if isinstance(name, str) and name not in known:
             yield Finding((*path, "credentials"), f"no such name in snmp.credentials{meant_or_known(name, known)}")
-    nameless = (path for path, entry in _entries(document) if "credentials" not in {*entry, *shared})
+    nameless = (path for path, entry in _entries(document, "printers") if "credentials" not in {*entry, *shared})
     if "default" not in known and (first := next(nameless, None)):
         message = f'no "default" here, but the printer in line {document.line(first)} names no other'
         yield Finding(("snmp", "credentials"), message)
 
 
-def _entries(document: yamlsource.Document) -> Iterator[tuple[yamlsource.Path, yamlsource.Mapping]]:
-    """Printers as written."""
-    printers = document.data.get("printers")
-    for index, entry in enumerate(printers if isinstance(printers, list) else ()):
+def _entries(document: yamlsource.Document, *path: str) -> Iterator[_Entry]:
+    """Devices as written in the list at the path."""
+    listed = _at(document, *path)
+    for index, entry in enumerate(listed if isinstance(listed, list) else ()):
         if isinstance(entry, yamlsource.Mapping):
-            yield ("printers", index), entry
+            yield (*path, index), entry
 
 
-def _section(within: yamlsource.Mapping, key: str) -> yamlsource.Mapping:
-    """The keys and values below a key; empty where it has none."""
-    value = within.get(key)
+def _section(document: yamlsource.Document, *path: str) -> yamlsource.Mapping:
+    """The keys and values at the path; empty where it has none."""
+    value = _at(document, *path)
     return value if isinstance(value, yamlsource.Mapping) else yamlsource.Mapping()
+
+
+def _at(document: yamlsource.Document, *path: str) -> yamlsource.Value:
+    value: yamlsource.Value = document.data
+    for key in path:
+        value = value.get(key) if isinstance(value, yamlsource.Mapping) else None
+    return value
 
 
 # ---- JSON schema

@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -19,8 +19,6 @@ from exporter.yamlsource import Document, Path
 
 Place: TypeAlias = tuple[int | str, ...]  # as pydantic tells it: a path with union tags and marks of keys between
 Schema: TypeAlias = dict[str, Any]
-
-NO_PRINTERS: Final = 'no printers: list them under "printers:" ([] when there are none yet)'
 
 _MESSAGES = {
     "bool_type": "expected true or false",
@@ -158,8 +156,6 @@ def _shown(path: Path, schema: Schema) -> str:
 
 
 def _missing(path: Path, known: frozenset[str]) -> Finding:
-    if path == ("printers",):
-        return Finding((), NO_PRINTERS)
     key = path[-1]
     return Finding(path, f"missing: give {key} or {key}_file" if f"{key}_file" in known else "missing")
 

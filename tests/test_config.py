@@ -18,16 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
-from exporter import config
+from exporter import config, yamlsource
 from exporter.config import (
-    RESERVED_LABELS,
     AuthKey,
+    Cameras,
+    CameraSearch,
     CommunityCredentials,
     Config,
     ConfigError,
     DayWindow,
     ExpectedOff,
     Fault,
+    KnownCamera,
     LocationRule,
     Polling,
     PrivKey,
@@ -38,8 +40,8 @@ from exporter.config import (
     UserCredentials,
     load,
     parse,
-    seconds,
 )
+from exporter.configtypes import RESERVED_LABELS, mac, seconds
 
 OTHER = "swordfish"
 ROOT = Path(__file__).parent.parent
@@ -142,6 +144,7 @@ def test_without_options_a_printer_has_the_documented_defaults() -> None:
 def test_without_sections_a_config_has_the_documented_defaults() -> None:
     got = parse(ONE, environ={"TZ": "Europe/Berlin"})
     assert (got.zone, got.engine, got.locations) == (ZoneInfo("Europe/Berlin"), "auto", ())
+    assert (got.state_path, got.cameras) == ("printcam.db", None)
     assert got.printers[0].thresholds == Thresholds(warning=0.2, error=0.1)
     assert got.polling.model_dump() == {
         "timeout": 2.0,
@@ -157,7 +160,7 @@ def test_without_sections_a_config_has_the_documented_defaults() -> None:
 
 
 def test_sections_with_nothing_in_them_are_as_if_left_out() -> None:
-    names = ("time_zone", "polling", "thresholds", "locations", "snmp", "printer_defaults", "supplies")
+    names = ("time_zone", "polling", "thresholds", "locations", "state", "snmp", "printer_defaults", "supplies")
     assert parse(ONE + "".join(f"{name}:\n" for name in names)) == parse(ONE)
     empty = "labels: , supplies: , location: , maintenance: , expected_off: , thresholds: "
     assert one(empty, "snmp:\n  credentials:\n") == one()
@@ -377,12 +380,125 @@ def test_a_reserved_label_is_refused_wherever_labels_stand(name: str) -> None:
 printers: [{{ name: A, host: a, labels: {{ {name}: x }} }}]
 printer_defaults: {{ labels: {{ {name}: x }} }}
 locations: [{{ network: 10.0.0.0/8, location: B, labels: {{ {name}: x }} }}]
+cameras: {{ known: [{{ mac: 02:00:5e:10:00:01, labels: {{ {name}: x }} }}] }}
 """
     assert [line.partition(".labels")[0] for line in faults(text)] == [
         "1: printers[0]",
         "2: printer_defaults",
         "3: locations[0]",
+        "4: cameras.known[0]",
     ]
+
+
+# ---- cameras and state
+
+
+@pytest.mark.parametrize("section", ["cameras:", "cameras: {}", "cameras: { enabled: true, search: , known: }"])
+def test_a_section_with_nothing_in_it_switches_cameras_on_with_the_documented_defaults(section: str) -> None:
+    got = parse(ONE + section).cameras
+    assert got is not None
+    assert got.model_dump() == {
+        "enabled": True,
+        "search": {
+            "interfaces": (),
+            "targets": (),
+            "listen_port": 10_669,
+            "device_port": 10_670,
+            "attempts": 3,
+            "window": 2.0,
+        },
+        "offline_after": 2,
+        "missing_after": 86_400.0,
+        "ip_changed_for": 86_400.0,
+        "blind_after": 600.0,
+        "forget_after": 7_776_000.0,
+        "known": (),
+    }
+
+
+def test_cameras_are_off_without_their_section_or_when_disabled() -> None:
+    assert parse(ONE).cameras is None
+    assert parse(ONE + "cameras: { enabled: false, known: [{ mac: 02:00:5e:10:00:01 }] }").cameras is None
+
+
+@pytest.mark.parametrize("text", ["cameras:", "printers:\ncameras: {}", "printers: []\ncameras: {}"])
+def test_an_exporter_for_cameras_needs_no_printers(text: str) -> None:
+    got = parse(text)
+    assert (got.printers, got.cameras) == ((), Cameras())
+
+
+def test_every_option_of_cameras_reaches_the_config() -> None:
+    text = """
+cameras:
+  search:
+    interfaces: [eth0.100, 10.10.9.2, fifteen-letters]
+    targets: [10.10.9.255, 127.255.255.255]
+    listen_port: 20669
+    device_port: 20670
+    attempts: 10
+    window: 20s
+  offline_after: 1
+  missing_after: 1h
+  ip_changed_for: 0
+  blind_after: 0
+  forget_after: 1h
+  known: [{ mac: 02:00:5e:10:00:01, name: Büro, location: B1, labels: { floor: 01 } }, { mac: 02:00:5e:10:00:02 }]
+"""
+    assert parse(text).cameras == Cameras(
+        search=CameraSearch(
+            interfaces=("eth0.100", "10.10.9.2", "fifteen-letters"),
+            targets=("10.10.9.255", "127.255.255.255"),
+            listen_port=20_669,
+            device_port=20_670,
+            attempts=10,
+            window=20.0,
+        ),
+        offline_after=1,
+        missing_after=3600.0,
+        ip_changed_for=0.0,
+        blind_after=0.0,
+        forget_after=3600.0,
+        known=(
+            KnownCamera(mac="02:00:5e:10:00:01", name="Büro", location="B1", labels={"floor": "01"}),
+            KnownCamera(mac="02:00:5e:10:00:02"),
+        ),
+    )
+
+
+@pytest.mark.parametrize("loader", ["SafeLoader", "CSafeLoader"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "02:00:00:10:00:01",  # base 60 in YAML 1.1
+        "02-00-00-10-00-01",
+        "0200.0010.0001",
+        "'02:00:00:10:00:01'",
+    ],
+)
+def test_a_mac_needs_no_quotes(text: str, loader: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yamlsource, "LOADER", getattr(yaml, loader, yaml.SafeLoader))
+    for known in (f"[{{ mac: {text} }}]", f"\n    - mac: {text}\n"):
+        got = parse(f"cameras:\n  known: {known}").cameras
+        assert got is not None
+        assert [camera.mac for camera in got.known] == ["02:00:00:10:00:01"]
+
+
+@settings(deadline=None)
+@given(st.binary(min_size=6, max_size=6).filter(lambda octets: any(octets) and not octets[0] & 1))
+def test_every_spelling_of_a_mac_comes_to_the_same(octets: bytes) -> None:
+    plain = octets.hex(":")
+    for spelling in (plain, octets.hex("-"), octets.hex(".", 2)):
+        assert mac(spelling) == mac(spelling.upper()) == plain
+
+
+def test_the_deadline_bounds_the_window_of_a_search_only_where_there_is_one() -> None:
+    assert parse(ONE + "polling: { deadline: 1s }").cameras is None
+    assert parse("polling: { deadline: 2s }\ncameras:").cameras == Cameras()
+
+
+def test_the_state_is_kept_where_the_config_says() -> None:
+    assert parse(ONE + "state: { path: /var/lib/printcam/state.db }").state_path == "/var/lib/printcam/state.db"
+    assert parse(ONE + "state: { path: ':memory:' }").state_path == ":memory:"
 
 
 # ---- time zones
@@ -626,6 +742,7 @@ KEYS = st.sampled_from(
         *("community_file", "auth", "priv", "protocol", "password", "user", "polling", "timeout", "deadline"),
         *("thresholds", "warning", "error", "locations", "network", "location", "printer_defaults", "supplies"),
         *("match", "kind", "expected_off", "nights", "dates", "weekends", "time_zone", "<user>", "[key]", "<<"),
+        *("cameras", "search", "window", "interfaces", "enabled", "known", "mac", "state", "path"),
     ]
 )
 SCALARS = st.one_of(
@@ -634,7 +751,21 @@ SCALARS = st.one_of(
     st.integers(),
     st.floats(),
     st.text(max_size=5),
-    st.sampled_from(["1", "2c", "3", "5m", "10.0.0.1", "10.0.0.0/8", "SHA", "19:00-07:00", "2026-12-24", "${A}"]),
+    st.sampled_from(
+        [
+            "1",
+            "2c",
+            "3",
+            "5m",
+            "10.0.0.1",
+            "10.0.0.0/8",
+            "SHA",
+            "19:00-07:00",
+            "2026-12-24",
+            "${A}",
+            "02:00:5e:10:00:01",
+        ]
+    ),
 )
 ANYTHING = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=6), max_leaves=30
@@ -679,12 +810,15 @@ def test_a_good_config_with_any_line_spoiled_parses_or_raises_config_error(data:
 
 
 def test_the_example_loads_without_its_environment() -> None:
-    assert [printer.name for printer in load(EXAMPLE, {}).printers] == [
+    example = load(EXAMPLE, {})
+    assert [printer.name for printer in example.printers] == [
         "Accounting",
         "Front desk",
         "Warehouse",
         "Copy shop",
     ]
+    assert example.cameras is not None
+    assert [camera.name for camera in example.cameras.known] == ["Lobby", "Gate"]
 
 
 def test_the_example_shows_every_key_there_is() -> None:
@@ -697,6 +831,11 @@ def test_the_example_says_the_defaults_of_the_code() -> None:
     data = yaml.safe_load(EXAMPLE.read_text())
     example, bare = load(EXAMPLE, {}), parse(ONE)
     assert (example.polling, example.engine) == (bare.polling, bare.engine)
+    assert example.state_path == bare.state_path
+    assert example.cameras is not None
+    assert example.cameras.model_copy(update={"known": ()}) == Cameras()
+    assert set(data["cameras"]) == set(Cameras.model_fields)
+    assert set(data["cameras"]["search"]) == set(CameraSearch.model_fields)
     assert example.printers[0].thresholds == bare.printers[0].thresholds
     assert set(data["polling"]) == set(Polling.model_fields)
     assert one("credentials: default", yaml.safe_dump({"printer_defaults": data["printer_defaults"]})) == one()
@@ -725,6 +864,20 @@ def test_the_schema_names_defaults_as_a_person_writes_them() -> None:
     }
     assert re.fullmatch(polling["timeout"]["anyOf"][0]["pattern"], "1h30m")
     assert not re.fullmatch(polling["timeout"]["anyOf"][0]["pattern"], "")
+
+
+def test_the_schema_wants_printers_or_cameras() -> None:
+    schema = config.json_schema()
+    assert schema["anyOf"] == [{"required": ["printers"]}, {"required": ["cameras"]}]
+    assert "required" not in schema
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"), [("02:00:5E:10:00:01", True), ("0200.5e10.0001", True), ("02:00:5e-10:00:01", False)]
+)
+def test_the_schema_knows_what_a_mac_looks_like(text: str, *, fits: bool) -> None:
+    pattern = config.json_schema()["$defs"]["KnownCamera"]["properties"]["mac"]["pattern"]
+    assert bool(re.search(pattern, text)) is fits
 
 
 def test_the_schema_takes_a_secret_or_its_file() -> None:

@@ -1,6 +1,6 @@
 # make demo   a simulated office, served at once           make test   the whole suite
 # make lint   ruff and mypy                                make lock   pin what CI installs
-# make bench  the fleet benchmark, beside its peer         make golden rewrite the golden /metrics
+# make bench  printers beside a peer; many cameras         make golden rewrite the golden /metrics
 
 # The first Python that is new enough.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 # Debian's packages that the tests use as real peers.
-SERVERS := prometheus snmp snmpd
+SERVERS := iproute2 nftables prometheus snmp snmpd
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format lock bench golden schema servers clean
@@ -33,6 +33,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python -m benchmarks.cameras
 
 golden: $(VENV)/.dev
 	$(BIN)/pytest tests/test_golden.py --update-golden

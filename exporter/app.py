@@ -3,14 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 
-from exporter.config import Config, ConfigError, Printer
-from exporter.cycle import Cycle, Device
+from exporter.cameras.model import View
+from exporter.cameras.registry import KIND
+from exporter.cameras.views import views
+from exporter.cameras.watch import Watch
+from exporter.config import Cameras, Config, ConfigError, Fault, Printer
+from exporter.cycle import Cycle, Device, Rounds
+from exporter.metrics import cameras as camera_metrics
 from exporter.metrics import printers as printer_metrics
 from exporter.metrics.exporter import Self, self_registry
+from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
 from exporter.metrics.lines import Lines
 from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import poller_for
@@ -18,10 +23,12 @@ from exporter.printers.record import Record, after_poll
 from exporter.printers.schedule import is_excused
 from exporter.snmp.client import in_use
 from exporter.snmp.engines import Engines
+from exporter.state import Keeper, State, StateError
 
 log = logging.getLogger(__name__)
 
-UNASSIGNED = "Unassigned"
+# Cameras rendered before the loop has its turn.
+_SLICE = 100
 
 
 class App:
@@ -39,23 +46,36 @@ class App:
         self._reload_succeeded = True
         self._reloaded_at = now()
         self.cycle = Cycle(self._config.polling, self._settle)
+        self.searches = Rounds("search", self._search, self._config.polling)
+        self.watch: Watch | None = None
+        self._camera_lines: dict[str, tuple[View, Lines]] = {}
         self.registry = self_registry(self._state)
-        self._idle: asyncio.Task[None] | None = None
+        self._keeper: Keeper | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
 
     async def start(self) -> None:
-        """Take the inventory up; polls begin with the first scrape."""
+        """Take the inventory up; polls begin with the first scrape, searches at once. Raises StateError."""
+        self._keeper = Keeper(await asyncio.to_thread(State, self._config.state_path))
+        await self._take_cameras(self._config.cameras)
         self._take(self._config)
-        self._idle = asyncio.create_task(self.cycle.keep_going(), name="idle cycles")
+        await self.searches.join(0)
+        self._tasks = [
+            asyncio.create_task(rounds.keep_going(), name="idle rounds")
+            for rounds in (self.cycle.rounds, self.searches)
+        ]
 
     async def close(self) -> None:
-        """Stop every poll and give all sockets back."""
-        if self._idle:
-            self._idle.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._idle
+        """Stop every poll, give all sockets back and write what is to be kept."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.searches.close()
         await self.cycle.close()
         self._engines.close()
+        await self._take_cameras(None)
+        if self._keeper:
+            await self._keeper.close()
 
     async def reload(self) -> None:
         """Read the config again; raises ConfigError and changes nothing when it has a fault."""
@@ -66,23 +86,48 @@ class App:
         try:
             config = await asyncio.to_thread(self._load)  # 2,000 printers take a quarter of a second
             engines = self._engines if config.engine == self._config.engine else Engines(config.engine)
+            await self._take_cameras(config.cameras)
         except ConfigError as error:
-            self._reload_succeeded = False
-            log.error("config not loaded, the old one stays", extra={"faults": str(error)})  # noqa: TRY400
+            self._refuse(error)
             raise
+        except StateError as error:
+            refusal = ConfigError((Fault(self._config.state_path, 0, "", str(error)),))
+            self._refuse(refusal)
+            raise refusal from None
+        if config.state_path != self._config.state_path:
+            log.warning("state.path has changed, which takes effect at the next start")
         old_engines, self._engines = self._engines, engines
         self._take(config)
         if old_engines is not engines:
             old_engines.close()
         self._reload_succeeded = True
         self._reloaded_at = self._now()
-        log.info("config loaded", extra={"printers": len(config.printers)})
+        log.info("config loaded", extra={"printers": len(config.printers), "cameras": self.camera_count})
+
+    def _refuse(self, error: ConfigError) -> None:
+        self._reload_succeeded = False
+        log.error("config not loaded, the old one stays", extra={"faults": str(error)})
+
+    def groups(self, kinds: Collection[str]) -> list[tuple[Sequence[Family], list[Lines]]]:
+        """Return the lines of these kinds of device, each with the families that they may have."""
+        groups: list[tuple[Sequence[Family], list[Lines]]] = []
+        if "printers" in kinds:
+            groups.append((PRINTER_FAMILIES, list(self.printer_lines())))
+        if "cameras" in kinds and self.watch:
+            groups.append(
+                (CAMERA_FAMILIES, [*map(self._lines_of, self.camera_views()), self._search_lines(self.watch)])
+            )
+        return groups
 
     def printer_lines(self) -> Iterator[Lines]:
         """Yield the lines of each printer that was polled, in the order of the config."""
         for name in self.cycle.devices:
             if lines := self._lines.get(name):
                 yield lines
+
+    def camera_views(self) -> list[View]:
+        """Return every camera known, by MAC."""
+        return views(self.watch.registry, self._config) if self.watch else []
 
     @property
     def deadline(self) -> float:
@@ -94,15 +139,23 @@ class App:
         """How many printers the inventory has."""
         return len(self._config.printers)
 
-    async def scrape(self, timeout: float) -> None:
-        """Poll what is due, for at most `timeout` seconds."""
-        await self.cycle.scrape(timeout)
+    @property
+    def camera_count(self) -> int:
+        """How many cameras are known."""
+        return len(self.watch.registry.cameras) if self.watch else 0
+
+    async def scrape(self, kinds: Collection[str], timeout: float) -> None:
+        """Poll what is due of these kinds of device, for at most `timeout` seconds."""
+        rounds = {"printers": self.cycle.rounds, "cameras": self.searches}
+        await asyncio.gather(*(rounds[kind].join(timeout) for kind in kinds))
 
     def _state(self) -> Self:
         return Self(
             printers=self.printer_count,
-            cycles=self.cycle.cycles,
-            cycle_duration=self.cycle.last_duration,
+            cameras=self.camera_count,
+            state_writable=self._keeper is None or self._keeper.writable,
+            cycles=self.cycle.rounds.finished,
+            cycle_duration=self.cycle.rounds.last_duration,
             reload_succeeded=self._reload_succeeded,
             reload_success_at=self._reloaded_at,
         )
@@ -113,6 +166,7 @@ class App:
         devices = {p.name: self._device(p, old.get(p.name), config, keep=unchanged) for p in config.printers}
         self._config = config
         self.cycle.replace(config.polling, devices)
+        self.searches.polling = config.polling
         self._lines = {name: self._render(device) for name, device in devices.items()}
         self._engines.keep_only(in_use(printer.credentials for printer in config.printers))
 
@@ -150,13 +204,53 @@ class App:
         return printer_metrics.render(device.printer, device.record, self._place(device))
 
     def _place(self, device: Device) -> list[tuple[str, str]]:
-        """Return location and user labels: the printer's own, else those of the network that holds its address."""
         printer = device.printer
         address = device.record.poll.address if device.record.poll else ""
-        rule = self._config.locate(address or printer.host)
-        location = printer.location or (rule.location if rule else UNASSIGNED)
-        labels = {**(rule.labels if rule else {}), **dict(printer.labels)}
-        return [("location", location), *sorted(labels.items())]
+        location, labels = self._config.place(printer.location, dict(printer.labels), address or printer.host)
+        return [("location", location), *labels]
+
+    async def _take_cameras(self, settings: Cameras | None) -> None:
+        """Begin to watch cameras, go on with other settings, or cease; raises StateError."""
+        if settings and self.watch:
+            self.watch.configure(settings)
+        elif settings and self._keeper:
+            stored = await self._keeper.documents(KIND)
+            try:
+                self.watch = Watch(settings, self._keeper, stored, now=self._now)
+            except ValueError as error:
+                raise StateError(self._config.state_path, f"{error}: restore a backup, or move it away") from None
+        elif self.watch:
+            watch, self.watch = self.watch, None
+            await watch.close()
+
+    async def _search(self) -> None:
+        """Search for cameras, and make their lines now that nobody waits."""
+        if self.watch is None:
+            return
+        await self.watch.search()
+        for number, view in enumerate(self.camera_views()):
+            self._lines_of(view)
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)
+        for mac in self._camera_lines.keys() - self.watch.registry.cameras.keys():
+            del self._camera_lines[mac]
+
+    def _lines_of(self, view: View) -> Lines:
+        """Return the lines of a camera, made anew when something changed."""
+        made = self._camera_lines.get(view.camera.mac)
+        if made is None or made[0] != view:
+            made = self._camera_lines[view.camera.mac] = view, camera_metrics.render(view)
+        return made[1]
+
+    @staticmethod
+    def _search_lines(watch: Watch) -> Lines:
+        return camera_metrics.render_search(
+            segments={name: segment.up for name, segment in watch.registry.segments.items()},
+            listening=watch.listening,
+            answers=watch.last.answers if watch.last else None,
+            duration=watch.last.duration if watch.last else None,
+            errors=watch.errors,
+        )
 
 
 def _log_change(name: str, before: Record, after: Record, poll: Poll) -> None:

@@ -498,6 +498,8 @@ class Config:
 
     def locate(self, address: str) -> LocationRule | None:
         """The first rule whose network holds the address; None for what is no address."""
+        if not self.locations:
+            return None
         try:
             wanted = ipaddress.ip_address(address)
         except ValueError:

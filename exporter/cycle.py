@@ -1,8 +1,8 @@
-"""When to poll: a scrape joins or starts a cycle, and waits only for printers worth waiting for."""
+"""When to poll: a scrape joins or starts a round, and waits only for printers worth waiting for."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -44,10 +44,68 @@ class Device:
 
 @dataclass(slots=True)
 class _Round:
-    """One cycle: when it started, by the loop's clock, and the task that ends with it."""
+    """When it started, by the loop's clock, and the task that ends with it."""
 
     started: float
     task: asyncio.Task[None]
+
+
+class Rounds:
+    """Does a thing now and then, once for all who ask at the same time; `name` is that of the task."""
+
+    def __init__(self, name: str, run: Callable[[], Coroutine[None, None, None]], polling: Polling) -> None:
+        self.finished = 0
+        self.last_duration: float | None = None
+        self.polling = polling
+        self._name = name
+        self._run = run
+        self._round: _Round | None = None
+        self._closed = False
+
+    async def join(self, timeout: float) -> None:
+        """Return when the results are as fresh as they get within `timeout` seconds.
+
+        Joins the round under way, else starts one unless the last started less than min_interval ago.
+        """
+        if self._closed:
+            return
+        round_ = self._round
+        if round_ is None or (round_.task.done() and _now() - round_.started >= self.polling.min_interval):
+            round_ = self._start()
+        await asyncio.wait({round_.task}, timeout=timeout)
+
+    async def keep_going(self) -> None:
+        """Start a round whenever nobody asked for idle_interval; runs until cancelled."""
+        last = _now()
+        while True:
+            if self._round:
+                await asyncio.wait({self._round.task})
+                last = max(last, self._round.started)
+            wait = last + max(self.polling.idle_interval, self.polling.min_interval) - _now()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            else:
+                last = self._start().started
+
+    async def close(self) -> None:
+        """Stop the round under way; asking returns at once from now on."""
+        self._closed = True
+        if self._round:
+            self._round.task.cancel()
+            await asyncio.wait({self._round.task})
+
+    def _start(self) -> _Round:
+        now = _now()
+        self._round = _Round(now, asyncio.create_task(self._one(now), name=self._name))
+        return self._round
+
+    async def _one(self, started: float) -> None:
+        try:
+            await self._run()
+        except Exception:
+            log.exception("a round failed", extra={"round": self._name})
+        self.finished += 1
+        self.last_duration = _now() - started
 
 
 class Cycle:
@@ -58,11 +116,8 @@ class Cycle:
 
     def __init__(self, polling: Polling, settle: Callable[[Device, Poll], None]) -> None:
         self.devices: Mapping[str, Device] = {}
-        self.cycles = 0
-        self.last_duration: float | None = None
-        self._closed = False
+        self.rounds = Rounds("cycle", self._poll_all, polling)
         self._settle = settle
-        self._round: _Round | None = None
         self._polling = polling
         self._set_slots()
 
@@ -74,20 +129,9 @@ class Cycle:
                 _stop(device)
         self.devices = devices
         before, self._polling = self._polling, polling
+        self.rounds.polling = polling
         if polling.concurrency != before.concurrency:
             self._set_slots()
-
-    async def scrape(self, timeout: float) -> None:
-        """Return when the results are as fresh as they get within `timeout` seconds.
-
-        Joins the cycle under way, else starts one unless the last started less than min_interval ago.
-        """
-        if self._closed:
-            return
-        round_ = self._round
-        if round_ is None or (round_.task.done() and self._now() - round_.started >= self._polling.min_interval):
-            round_ = self._start()
-        await asyncio.wait({round_.task}, timeout=timeout)
 
     def poll(self, device: Device) -> asyncio.Task[None]:
         """Join the device's poll under way, else start one."""
@@ -95,26 +139,10 @@ class Cycle:
             device.task = asyncio.create_task(self._poll(device), name=f"poll {device.printer.name}")
         return device.task
 
-    async def keep_going(self) -> None:
-        """Start a cycle whenever nobody scraped for idle_interval; runs until cancelled."""
-        last = self._now()
-        while True:
-            if self._round:
-                await asyncio.wait({self._round.task})
-                last = max(last, self._round.started)
-            wait = last + max(self._polling.idle_interval, self._polling.min_interval) - self._now()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            else:
-                last = self._start().started
-
     async def close(self) -> None:
         """Stop every poll and close every device; scrapes return at once from now on."""
-        self._closed = True
+        await self.rounds.close()
         tasks = [device.task for device in self.devices.values() if device.task]
-        if self._round:
-            self._round.task.cancel()
-            tasks.append(self._round.task)
         for device in self.devices.values():
             _stop(device)
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -123,29 +151,24 @@ class Cycle:
         self._slots = asyncio.Semaphore(self._polling.concurrency)
         self._silent_slots = asyncio.Semaphore(max(1, self._polling.concurrency // _SILENT_SHARE))
 
-    def _start(self) -> _Round:
-        now = self._now()
+    async def _poll_all(self) -> None:
+        """Start what is due, and wait for those worth waiting for."""
+        now = _now()
         due = [device for device in self.devices.values() if device.task or self._is_due(device, now)]
         polls = [(device, self.poll(device)) for device in due]
         awaited = {task for device, task in polls if device.record.up is not False}
-        self._round = _Round(now, asyncio.create_task(self._finish(now, awaited), name="cycle"))
-        return self._round
+        if awaited:
+            await asyncio.wait(awaited, timeout=self._polling.deadline)
 
     def _is_due(self, device: Device, now: float) -> bool:
         return now - device.started >= device.printer.interval - _INTERVAL_SLACK
-
-    async def _finish(self, started: float, awaited: set[asyncio.Task[None]]) -> None:
-        if awaited:
-            await asyncio.wait(awaited, timeout=self._polling.deadline)
-        self.cycles += 1
-        self.last_duration = self._now() - started
 
     async def _poll(self, device: Device) -> None:
         silent = device.record.up is False
         extra: AbstractAsyncContextManager[object] = self._silent_slots if silent else nullcontext()
         try:
             async with extra, self._slots:
-                device.started = self._now()
+                device.started = _now()
                 poll = await device.poller.poll(silent=silent, limit=self._polling.poll_limit)
             self._settle(device, poll)
         except Exception:
@@ -153,9 +176,9 @@ class Cycle:
         finally:
             device.task = None
 
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _stop(device: Device) -> None:

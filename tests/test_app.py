@@ -20,7 +20,11 @@ from exporter.web import exposition
 from tests.support.agents import free_port, own_address
 from tests.test_poll import BASE, MovingMib
 
-HEAD = "time_zone: Europe/Berlin\npolling: { timeout: 100ms, retries: 0, min_interval: 0, offline_after: 2 }\n"
+HEAD = """\
+time_zone: Europe/Berlin
+polling: { timeout: 100ms, retries: 0, min_interval: 0, offline_after: 2 }
+state: { path: ":memory:" }
+"""
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY_NOON = datetime(2026, 9, 21, 12, tzinfo=BERLIN).timestamp()
 
@@ -54,7 +58,7 @@ async def scraped(app: App) -> str:
     """Poll every printer to the end, which a scrape would not wait for, and return the exposition."""
     for device in app.cycle.devices.values():
         await app.cycle.poll(device)
-    return b"".join(exposition.stream("", list(app.printer_lines()), None)).decode()
+    return b"".join(exposition.stream("", app.groups(["printers"]), None)).decode()
 
 
 def value(text: str, series: str) -> str | None:
@@ -73,7 +77,7 @@ async def agent() -> AsyncIterator[str]:
 async def test_nothing_is_shown_of_a_printer_before_its_first_poll_ends() -> None:
     async with agent() as host, running(f'printers: [{{ name: One, host: "{host}" }}]') as (app, _):
         assert list(app.printer_lines()) == []
-        await app.scrape(10)
+        await app.scrape(["printers"], 10)
         assert len(list(app.printer_lines())) == 1
 
 
@@ -121,7 +125,7 @@ async def test_a_reload_that_moves_a_printer_shows_at_once_and_keeps_its_counter
         await scraped(app)
         source.text = f'printers: [{{ name: One, host: "{host}", location: B9 }}]'
         await app.reload()
-        shown = b"".join(exposition.stream("", list(app.printer_lines()), None)).decode()
+        shown = b"".join(exposition.stream("", app.groups(["printers"]), None)).decode()
         assert value(shown, r'printer_polls_total\{printer="One",location="B9"\}') == "1"
         assert "Unassigned" not in shown
 
@@ -162,7 +166,7 @@ async def test_a_reload_in_the_middle_of_a_scrape_calls_no_living_printer_dead(
 ) -> None:
     async with agents(60) as hosts, running(inventory(hosts, "B0")) as (app, source):
         for round_ in range(1, 6):
-            scrape = asyncio.create_task(app.scrape(10))
+            scrape = asyncio.create_task(app.scrape(["printers"], 10))
             for _ in range(40 * round_):  # into the polls, a little further each time
                 await asyncio.sleep(0)
             source.text = inventory(hosts, f"B{round_}")
@@ -179,12 +183,12 @@ async def test_closing_in_the_middle_of_a_scrape_leaves_nothing_and_says_nothing
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with agents(60) as hosts, running(inventory(hosts, "B0")) as (app, _):
-        scrape = asyncio.create_task(app.scrape(10))
+        scrape = asyncio.create_task(app.scrape(["printers"], 10))
         for _ in range(60):
             await asyncio.sleep(0)
         await app.close()
         await scrape
-        await app.scrape(10)
+        await app.scrape(["printers"], 10)
         assert all(device.task is None for device in app.cycle.devices.values()), "and nothing starts again"
     assert "Traceback" not in caplog.text
 

@@ -32,7 +32,8 @@ def fleet() -> Iterator[None]:
 @pytest.mark.parametrize("engine", ["gufo", "pysnmp"])
 async def test_200_living_printers_are_polled_and_none_times_out(engine: EngineName) -> None:
     printers = "".join(f'  - {{ name: P{n}, host: "{BASE + n}:{PORT}" }}\n' for n in range(COUNT))
-    text = f"snmp: {{ engine: {engine} }}\npolling: {{ retries: 0, poll_limit: 1m }}\nprinters:\n{printers}"
+    head = f'snmp: {{ engine: {engine} }}\npolling: {{ retries: 0, poll_limit: 1m }}\nstate: {{ path: ":memory:" }}\n'
+    text = f"{head}printers:\n{printers}"
     app = App(lambda: config.parse(text))
     await app.start()
     for _ in range(2):

@@ -108,11 +108,11 @@ def test_a_scrape_polls_every_printer_and_returns_when_all_answered() -> None:
     async def scenario() -> None:
         pollers = {"a": FakePoller(1), "b": FakePoller(3)}
         cycle = office(pollers)
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         assert now() == 3
         assert [device.record.up for device in cycle.devices.values()] == [True, True]
-        assert cycle.cycles == 1
-        assert cycle.last_duration == 3
+        assert cycle.rounds.finished == 1
+        assert cycle.rounds.last_duration == 3
         await cycle.close()
 
     travel(scenario)
@@ -122,13 +122,13 @@ def test_a_scrape_soon_after_the_last_cycle_started_reuses_its_result() -> None:
     async def scenario() -> None:
         pollers = {"a": FakePoller(1)}
         cycle = office(pollers, Polling(min_interval=25))
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         await asyncio.sleep(23.9)
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         assert now() == pytest.approx(24.9)
         assert len(pollers["a"].asked) == 1
         await asyncio.sleep(0.2)
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         assert len(pollers["a"].asked) == 2
         await cycle.close()
 
@@ -139,7 +139,7 @@ def test_scrapes_at_the_same_time_join_one_cycle() -> None:
     async def scenario() -> None:
         pollers = {"a": FakePoller(5)}
         cycle = office(pollers)
-        await asyncio.gather(*(cycle.scrape(29.5) for _ in range(5)))
+        await asyncio.gather(*(cycle.rounds.join(29.5) for _ in range(5)))
         assert now() == 5
         assert len(pollers["a"].asked) == 1
         await cycle.close()
@@ -151,7 +151,7 @@ def test_a_scraper_with_little_patience_gets_what_is_known_by_then() -> None:
     async def scenario() -> None:
         pollers = {"quick": FakePoller(1), "slow": FakePoller(8)}
         cycle = office(pollers)
-        await cycle.scrape(4.5)
+        await cycle.rounds.join(4.5)
         assert now() == 4.5
         assert cycle.devices["quick"].record.up
         assert cycle.devices["slow"].record.up is None
@@ -164,11 +164,11 @@ def test_a_straggler_is_not_started_twice_and_counts_for_the_next_scrape() -> No
     async def scenario() -> None:
         pollers = {"straggler": FakePoller(40)}
         cycle = office(pollers, Polling(deadline=20, min_interval=25))
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         assert now() == 20
-        assert cycle.cycles == 1
+        assert cycle.rounds.finished == 1
         await asyncio.sleep(10)
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         assert now() == 40
         assert cycle.devices["straggler"].record.up
         assert len(pollers["straggler"].asked) == 1
@@ -180,7 +180,7 @@ def test_a_straggler_is_not_started_twice_and_counts_for_the_next_scrape() -> No
 def test_a_straggler_is_given_up_at_the_poll_limit() -> None:
     async def scenario() -> None:
         cycle = office({"stuck": FakePoller(1000)}, Polling(poll_limit=60))
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         await asyncio.sleep(41)
         assert cycle.devices["stuck"].record.failures == {"deadline": 1}
         assert cycle.devices["stuck"].task is None
@@ -193,10 +193,10 @@ def test_a_scrape_waits_for_a_printer_never_asked_but_not_for_one_that_was_silen
     async def scenario() -> None:
         pollers = {"live": FakePoller(1), "dead": FakePoller(4, answers=False)}
         cycle = office(pollers)
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         assert now() == 4, "the first time nobody knows that it is dead"
         await asyncio.sleep(26)
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         assert now() == 31, "now only the living are waited for"
         await cycle.close()
 
@@ -209,7 +209,7 @@ def test_a_recovery_shows_one_scrape_later_at_the_latest() -> None:
         cycle = office({"a": poller, "live": FakePoller(0)})
         seen = []
         for _ in range(3):
-            await cycle.scrape(29.5)
+            await cycle.rounds.join(29.5)
             seen.append(cycle.devices["a"].record.up)
             poller.answers = True
             await asyncio.sleep(30)
@@ -224,10 +224,10 @@ def test_silent_printers_are_asked_as_such_and_take_a_quarter_of_the_slots() -> 
         gauge = Gauge()
         pollers = {f"dead{i}": FakePoller(4, answers=False) for i in range(20)}
         cycle = office(pollers, Polling(concurrency=8, min_interval=1))
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         for poller in pollers.values():
             poller.gauge = gauge
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         await asyncio.sleep(60)
         assert gauge.most == 2
         assert all(poller.asked[0][1] is False and poller.asked[1][1] is True for poller in pollers.values())
@@ -241,7 +241,7 @@ def test_no_more_printers_are_polled_at_once_than_configured() -> None:
         gauge = Gauge()
         pollers = {f"p{i}": FakePoller(1, gauge=gauge) for i in range(20)}
         cycle = office(pollers, Polling(concurrency=8))
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         assert (gauge.most, now()) == (8, 3)
         await cycle.close()
 
@@ -253,7 +253,7 @@ def test_a_printer_with_an_interval_sits_cycles_out() -> None:
         poller = FakePoller()
         cycle = office({"a": poller}, interval=300)
         for _ in range(11):
-            await cycle.scrape(29.5)
+            await cycle.rounds.join(29.5)
             await asyncio.sleep(60)
         assert [at for at, _ in poller.asked] == [0, 300, 600]
         await cycle.close()
@@ -265,9 +265,9 @@ def test_a_cycle_starts_by_itself_when_nobody_scrapes() -> None:
     async def scenario() -> None:
         poller = FakePoller()
         cycle = office({"a": poller}, Polling(idle_interval=300))
-        idle = asyncio.create_task(cycle.keep_going())
+        idle = asyncio.create_task(cycle.rounds.keep_going())
         await asyncio.sleep(100)
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         await asyncio.sleep(650)
         assert [at for at, _ in poller.asked] == [100, 400, 700]
         idle.cancel()
@@ -280,7 +280,7 @@ def test_whoever_asks_for_a_printer_joins_its_poll_under_way() -> None:
     async def scenario() -> None:
         poller = FakePoller(5)
         cycle = office({"a": poller})
-        scrape = asyncio.create_task(cycle.scrape(29.5))
+        scrape = asyncio.create_task(cycle.rounds.join(29.5))
         await asyncio.sleep(1)
         await cycle.poll(cycle.devices["a"])
         assert now() == 5
@@ -295,7 +295,7 @@ def test_a_printer_that_leaves_the_inventory_is_stopped_while_the_others_go_on()
     async def scenario() -> None:
         stays, goes = FakePoller(5), FakePoller(50)
         cycle = office({"stays": stays, "goes": goes})
-        scrape = asyncio.create_task(cycle.scrape(29.5))
+        scrape = asyncio.create_task(cycle.rounds.join(29.5))
         await asyncio.sleep(1)
         cycle.replace(Polling(), {"stays": cycle.devices["stays"]})
         await scrape
@@ -312,7 +312,7 @@ def test_closing_stops_every_poll_at_once() -> None:
     async def scenario() -> None:
         poller = FakePoller(50)
         cycle = office({"a": poller})
-        scrape = asyncio.create_task(cycle.scrape(29.5))
+        scrape = asyncio.create_task(cycle.rounds.join(29.5))
         await asyncio.sleep(1)
         await cycle.close()
         await scrape
@@ -332,7 +332,7 @@ def test_an_outcome_that_cannot_be_used_costs_only_its_own_printer(caplog: pytes
 
         cycle = Cycle(Polling(), choke)
         cycle.replace(Polling(), {name: Device(printer(name), FakePoller(1)) for name in ("bad", "good")})
-        await cycle.scrape(29.5)
+        await cycle.rounds.join(29.5)
         assert cycle.devices["good"].record.up
         assert cycle.devices["bad"].task is None
         await cycle.close()
@@ -344,8 +344,8 @@ def test_an_outcome_that_cannot_be_used_costs_only_its_own_printer(caplog: pytes
 def test_an_empty_inventory_is_no_fault() -> None:
     async def scenario() -> None:
         cycle = office({})
-        await cycle.scrape(29.5)
-        assert cycle.cycles == 1
+        await cycle.rounds.join(29.5)
+        assert cycle.rounds.finished == 1
         await cycle.close()
 
     travel(scenario)

@@ -22,15 +22,18 @@ POLLS = 4
 
 async def office_metrics() -> str:
     """Poll the office, whose clock stands still, and return its exposition without what differs from run to run."""
-    async with Office(base="127.77.0.1", port=0, clock=lambda: 0.0) as office:
+    async with Office(base="127.77.0.1", port=0, clock=lambda: 0.0, announce_every=0.2) as office:
         text = office.config_text()
         app = App(lambda: config.parse(text), now=lambda: NOW)
         await app.start()
         for _ in range(POLLS):
             await asyncio.gather(*map(app.cycle.poll, app.cycle.devices.values()))
-        exposed = b"".join(exposition.stream("", list(app.printer_lines()), None)).decode()
+        await app.searches.join(10)
+        assert app.watch
+        await app.watch.search()
+        exposed = b"".join(exposition.stream("", app.groups(["printers", "cameras"]), None)).decode()
         await app.close()
-    return re.sub(r"(?m)^(printer_poll_duration_seconds\{.*\}) .*$", r"\1 0", exposed)
+    return re.sub(r"(?m)^((?:printer_poll_duration|camera_search_duration)_seconds(?:\{.*\})?) .*$", r"\1 0", exposed)
 
 
 async def test_the_demo_office_is_exposed_as_in_the_golden_file(*, update_golden: bool) -> None:

@@ -73,7 +73,7 @@ def lines_of(record: Record, of: Printer | None = None, place: Iterable[tuple[st
 
 
 def exposition(*printers: Lines, accept: str = "") -> str:
-    return b"".join(stream(accept, printers, None)).decode()
+    return b"".join(stream(accept, [(PRINTER_FAMILIES, printers)], None)).decode()
 
 
 def samples(lines: Lines) -> dict[str, float]:
@@ -271,8 +271,18 @@ def test_whatever_a_device_says_no_series_is_there_twice(
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
 def test_the_self_metrics_stand_behind_the_printers_in_one_valid_document(accept: str) -> None:
-    state = Self(printers=1, cycles=2, cycle_duration=0.5, reload_succeeded=True, reload_success_at=AT)
-    text = b"".join(stream(accept, [lines_of(settle(SNAPSHOT))], self_registry(lambda: state))).decode()
+    state = Self(
+        printers=1,
+        cameras=1,
+        state_writable=True,
+        cycles=2,
+        cycle_duration=0.5,
+        reload_succeeded=True,
+        reload_success_at=AT,
+    )
+    text = b"".join(
+        stream(accept, [(PRINTER_FAMILIES, [lines_of(settle(SNAPSHOT))])], self_registry(lambda: state))
+    ).decode()
     found = {sample.name: sample.value for family in check(text, openmetrics=bool(accept)) for sample in family.samples}
     assert found["printer_up"] == 1
     assert found["printcam_exporter_devices"] == 1
@@ -282,7 +292,15 @@ def test_the_self_metrics_stand_behind_the_printers_in_one_valid_document(accept
 
 
 def test_before_the_first_cycle_ends_it_has_no_duration() -> None:
-    state = Self(printers=0, cycles=0, cycle_duration=None, reload_succeeded=False, reload_success_at=AT)
+    state = Self(
+        printers=0,
+        cameras=0,
+        state_writable=False,
+        cycles=0,
+        cycle_duration=None,
+        reload_succeeded=False,
+        reload_success_at=AT,
+    )
     registry = self_registry(lambda: state)
     assert registry.get_sample_value("printcam_exporter_cycle_duration_seconds") is None
     assert registry.get_sample_value("printcam_exporter_config_last_reload_successful") == 0

@@ -2,7 +2,8 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Iterator
+import json
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -13,10 +14,12 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.cameras.model import Camera, Device, Status, View
 from exporter.config import ConfigError, Fault
 from exporter.metrics import families as f
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.lines import Lines, LineWriter
+from exporter.web.exposition import Group
 from exporter.web.server import COLLECTABLE, TIMEOUT_HEADER, application, listen, scrape_timeout, split_address
 from tests.support.agents import own_address
 
@@ -39,15 +42,33 @@ class FakeExporter:
     polled: tuple[str, ...] = ("one", "two")
     registry: CollectorRegistry = field(
         default_factory=lambda: self_registry(
-            lambda: Self(printers=3, cycles=7, cycle_duration=1.5, reload_succeeded=True, reload_success_at=1.79e9)
+            lambda: Self(
+                printers=3,
+                cameras=2,
+                state_writable=True,
+                cycles=7,
+                cycle_duration=1.5,
+                reload_succeeded=True,
+                reload_success_at=1.79e9,
+            )
         )
     )
 
-    async def scrape(self, timeout: float) -> None:
+    camera_count: int = 2
+    kinds: list[set[str]] = field(default_factory=list)
+    views: tuple[View, ...] = ()
+
+    async def scrape(self, kinds: Collection[str], timeout: float) -> None:
+        self.kinds.append(set(kinds))
         self.scrapes.append(timeout)
 
-    def printer_lines(self) -> Iterator[Lines]:
-        yield from map(lines_of, self.polled)
+    def groups(self, kinds: Collection[str]) -> list[Group]:
+        printers = (f.PRINTER_FAMILIES, list(map(lines_of, self.polled)))
+        cameras = (f.CAMERA_FAMILIES, [{f.CAMERA_LISTENER_UP: b"camera_listener_up 1\n"}])
+        return [*([printers] if "printers" in kinds else []), *([cameras] if "cameras" in kinds else [])]
+
+    def camera_views(self) -> tuple[View, ...]:
+        return self.views
 
     async def reload(self) -> None:
         self.reloads += 1
@@ -147,6 +168,73 @@ async def test_collect_limits_what_is_polled_and_returned() -> None:
     assert b"printer_up" in printers
     assert b"printer_up" in both
     assert b"printcam_exporter_build_info" in both
+    assert b"camera_" not in both
+    assert exporter.kinds == [{"printers"}, {"printers"}]
+
+
+async def test_cameras_are_collected_with_the_rest_or_alone() -> None:
+    exporter = FakeExporter()
+    async with serving(exporter) as client:
+        _, _, everything = await fetch(client, "/metrics")
+        _, _, cameras = await fetch(client, "/metrics?collect[]=cameras")
+    assert exporter.kinds == [{"printers", "cameras"}, {"cameras"}]
+    assert b"camera_listener_up 1" in everything
+    assert b"camera_listener_up 1" in cameras
+    assert b"printer_up" not in cameras
+    assert b"printcam_exporter" not in cameras
+
+
+def seen(number: int, status: Status, address: str, *, port: int | None = 80) -> View:
+    """Return a camera as it is shown."""
+    mac = f"02:00:5e:10:00:{number:02x}"
+    device = Device(mac, address, port=port, model="M", serial="S", firmware="1.2")
+    return View(
+        Camera(mac, device, interface="eth0", status=status), f"C{number}", "B1", (("floor", "1"),), listed=True
+    )
+
+
+async def test_service_discovery_leads_to_every_camera_where_it_is_now() -> None:
+    exporter = FakeExporter(views=(seen(1, "active", "192.0.2.1"), seen(2, "ip_changed", "192.0.2.2", port=None)))
+    async with serving(exporter) as client:
+        status, kind, body = await fetch(client, "/sd/cameras")
+    assert (status, kind) == (200, "application/json; charset=utf-8")
+    first, second = json.loads(body)
+    assert first["targets"] == ["192.0.2.1:80"]
+    assert second["targets"] == ["192.0.2.2"]
+    assert first["labels"] == {
+        "__meta_camera_mac": "02:00:5e:10:00:01",
+        "__meta_camera_name": "C1",
+        "__meta_camera_location": "B1",
+        "__meta_camera_status": "active",
+        "__meta_camera_listed": "true",
+        "__meta_camera_interface": "eth0",
+        "__meta_camera_kind": "camera",
+        "__meta_camera_address": "192.0.2.1",
+        "__meta_camera_port": "80",
+        "__meta_camera_model": "M",
+        "__meta_camera_serial": "S",
+        "__meta_camera_firmware": "1.2",
+        "__meta_camera_label_floor": "1",
+    }
+    assert exporter.scrapes == [], "discovery waits for nothing"
+
+
+async def test_service_discovery_is_an_empty_list_where_no_camera_is_known() -> None:
+    async with serving(FakeExporter()) as client:
+        assert (await fetch(client, "/sd/cameras"))[2] == b"[]"
+
+
+async def test_service_discovery_leaves_out_who_is_missing_nowhere_or_lost_its_address_to_another() -> None:
+    views = (
+        seen(1, "active", "192.0.2.1"),
+        seen(2, "offline", "192.0.2.1"),
+        seen(3, "offline", "192.0.2.3"),
+        seen(4, "missing", "192.0.2.4"),
+        seen(5, "unknown", ""),
+    )
+    async with serving(FakeExporter(views=views)) as client:
+        groups = json.loads((await fetch(client, "/sd/cameras"))[2])
+    assert [group["labels"]["__meta_camera_name"] for group in groups] == ["C1", "C3"]
 
 
 async def test_an_unknown_collector_is_a_bad_request_that_names_the_known() -> None:
@@ -191,7 +279,7 @@ async def test_the_landing_page_leads_to_the_metrics() -> None:
         status, kind, body = await fetch(client, "/")
         assert (status, kind) == (200, "text/html; charset=utf-8")
         assert b'href="m&lt;e&gt;trics"' in body
-        assert b"Printers in the inventory: 3, polled so far: 2." in body
+        assert b"Printers in the inventory: 3. Cameras known: 2." in body
         assert (await fetch(client, "/m<e>trics"))[0] == 200
         assert (await fetch(client, "/metrics"))[0] == 404
 

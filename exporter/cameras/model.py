@@ -131,6 +131,8 @@ def merged(ours: Camera, theirs: Camera) -> Camera:
 
 def with_facts(before: Device, now: Device) -> Device:
     """Return what a device says now, with what it said before where it is silent now."""
+    if now == before:
+        return before
     said = {each.name: getattr(now, each.name) for each in fields(now)}
     return replace(before, **{name: value for name, value in said.items() if value not in ("", None)})
 

@@ -16,6 +16,8 @@ class Self:
     """The exporter's state at one moment; times in Unix seconds, durations in seconds."""
 
     printers: int
+    cameras: int
+    state_writable: bool
     cycles: int
     cycle_duration: float | None
     reload_succeeded: bool
@@ -48,7 +50,13 @@ class _SelfCollector(Collector):
         )
         devices = GaugeMetricFamily("printcam_exporter_devices", "Devices of the inventory, by kind.", labels=["kind"])
         devices.add_metric(["printer"], state.printers)
+        devices.add_metric(["camera"], state.cameras)
         yield devices
+        yield GaugeMetricFamily(
+            "printcam_exporter_state_writable",
+            "0 while the state file cannot be written; what would be kept waits in memory.",
+            int(state.state_writable),
+        )
         yield CounterMetricFamily("printcam_exporter_cycles", "Cycles that ended.", state.cycles)
         if state.cycle_duration is not None:
             yield GaugeMetricFamily(

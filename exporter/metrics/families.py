@@ -121,6 +121,51 @@ POLL_FAULTS = Family(
     "Answers that were cut off or could not be read, so that a poll went on without what they held.",
 )
 
+CAMERA_UP = Family(
+    "camera_up",
+    "gauge",
+    "1 when it answered the last search or was heard since the one before; one miss means nothing.",
+)
+CAMERA_STATUS = Family(
+    "camera_status", "gauge", "1 for the one status that holds: active, ip_changed, offline, missing or unknown."
+)
+CAMERA_STATUS_CHANGED = Family(
+    "camera_status_changed_timestamp_seconds", "gauge", "Since when the status holds, in Unix time."
+)
+CAMERA_INFO = Family("camera_info", "info", "What the camera says of itself, and the interface it was heard on.")
+CAMERA_LISTED = Family("camera_listed", "gauge", "1 when the config lists the camera.")
+CAMERA_FIRST_SEEN = Family("camera_first_seen_timestamp_seconds", "gauge", "When it was first heard, in Unix time.")
+CAMERA_LAST_SEEN = Family("camera_last_seen_timestamp_seconds", "gauge", "When it was last heard, in Unix time.")
+CAMERA_IP_CHANGED = Family(
+    "camera_ip_changed_timestamp_seconds", "gauge", "When its address last changed, in Unix time, and how."
+)
+CAMERA_DISCOVERIES = Family("camera_discoveries_total", "counter", "Cycles in which it was heard.")
+CAMERA_IP_CHANGES = Family("camera_ip_changes_total", "counter", "Changes of its address.")
+CAMERA_RESTARTS = Family(
+    "camera_restarts_total", "counter", "First announcements after silence: it started less than 20 minutes before."
+)
+CAMERA_RESTARTED = Family("camera_restart_timestamp_seconds", "gauge", "When the last of them was heard, in Unix time.")
+CAMERA_PASSWORD_SET = Family(
+    "camera_admin_password_set", "gauge", "1 when an administrator password is set; absent when it does not say."
+)
+CAMERA_SETUP_OPEN = Family(
+    "camera_setup_window_open", "gauge", "1 while it lets anyone set its address; absent when it does not say."
+)
+CAMERA_ADDRESS_CONFLICT = Family(
+    "camera_address_conflict", "gauge", "1 when another camera behind the same interface has the same address."
+)
+CAMERA_SEGMENT_UP = Family(
+    "camera_segment_up",
+    "gauge",
+    "0 when a search could not be sent or heard, or when all of several fell silent at once.",
+)
+CAMERA_LISTENER_UP = Family("camera_listener_up", "gauge", "1 when the listen port is open on every chosen interface.")
+CAMERA_SEARCH_DURATION = Family("camera_search_duration_seconds", "gauge", "How long the last search took.")
+CAMERA_SEARCH_ANSWERS = Family("camera_search_answers", "gauge", "Cameras that answered the last search.")
+CAMERA_SEARCH_ERRORS = Family(
+    "camera_search_errors_total", "counter", "Searches not sent, sockets not opened, datagrams lost or not usable."
+)
+
 PRINTER_FAMILIES = (
     UP,
     STATUS,
@@ -155,3 +200,27 @@ PRINTER_FAMILIES = (
     POLL_FAILURES,
     POLL_FAULTS,
 )
+
+CAMERA_FAMILIES = (
+    CAMERA_UP,
+    CAMERA_STATUS,
+    CAMERA_STATUS_CHANGED,
+    CAMERA_INFO,
+    CAMERA_LISTED,
+    CAMERA_FIRST_SEEN,
+    CAMERA_LAST_SEEN,
+    CAMERA_DISCOVERIES,
+    CAMERA_IP_CHANGES,
+    CAMERA_IP_CHANGED,
+    CAMERA_RESTARTS,
+    CAMERA_RESTARTED,
+    CAMERA_PASSWORD_SET,
+    CAMERA_SETUP_OPEN,
+    CAMERA_ADDRESS_CONFLICT,
+    CAMERA_SEGMENT_UP,
+    CAMERA_LISTENER_UP,
+    CAMERA_SEARCH_DURATION,
+    CAMERA_SEARCH_ANSWERS,
+    CAMERA_SEARCH_ERRORS,
+)
+"""In the order they are served."""

@@ -28,8 +28,9 @@ class LineWriter:
 
     def add_labelled(self, family: Family, value: float, labels: str) -> None:
         """Add one sample under labels that are already written out."""
-        both = f"{self._labels},{labels}" if labels else self._labels
-        self._lines.setdefault(family, []).append(f"{family.name}{{{both}}} {format_value(value)}\n")
+        both = f"{self._labels},{labels}" if labels and self._labels else self._labels or labels
+        name = f"{family.name}{{{both}}}" if both else family.name
+        self._lines.setdefault(family, []).append(f"{name} {format_value(value)}\n")
 
     def lines(self) -> dict[Family, bytes]:
         """Return what was collected."""

@@ -1,12 +1,15 @@
-"""The demo office: printers of many makers with everyday troubles, each on a loopback address of its own."""
+"""The demo office: printers of many makers with everyday troubles, each on a loopback address of its own; cameras."""
 
 import ipaddress
+import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from exporter.cameras.easyip import DEVICE_PORT, LISTEN_PORT
 from exporter.simulator.agent import Agent, Site
+from exporter.simulator.cameras import ANNOUNCE_EVERY, OFFICE_CAMERAS, CameraSite
 from exporter.simulator.mib import RecomputedMib
 from exporter.simulator.printer import (
     CRITICAL,
@@ -514,6 +517,8 @@ time_zone: Etc/UTC
 polling:
   timeout: 1s
   min_interval: 5s
+state:
+  path: ":memory:"
 snmp:
   credentials:
     default: {{ version: 2c, community: public }}
@@ -526,17 +531,63 @@ printers:
 """
 
 
+# Cameras are heard and searched for on loopback alone: nothing leaves the machine, and no real camera is heard.
+_CAMERAS = """\
+cameras:
+  search: {{ interfaces: [lo], targets: [127.255.255.255], listen_port: {}, device_port: {} }}
+  known:
+    - {{ mac: "02:00:5e:10:00:01", location: B1, labels: {{ floor: "0" }} }}
+    - {{ mac: "02:00:5e:10:00:02", location: B2, labels: {{ floor: "0" }} }}
+    - {{ mac: "02:00:5e:10:00:03", name: Car park north, location: B2, labels: {{ floor: "-1" }} }}
+    - {{ mac: "02:00:5e:10:00:09", name: Front door, location: B1, labels: {{ floor: "0" }} }}
+    - {{ mac: "02:00:5e:10:00:99", name: Roof, location: B1, labels: {{ floor: "5" }} }}  # never there
+locations:
+  - {{ network: 127.44.0.0/16, location: B1 }}
+"""
+
+
 class Office(Site[Agent | V3Agent]):
-    """Starts an agent for every printer; what they answer depends only on the time since construction."""
+    """Starts an agent for every printer, and the cameras; what they say depends only on the time since construction.
+
+    With `port` 0 free ports are taken, the cameras' too.
+    """
 
     def __init__(
-        self, base: str = "127.43.0.1", port: int = 10161, clock: Callable[[], float] = time.monotonic
+        self,
+        base: str = "127.43.0.1",
+        port: int = 10161,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        announce_every: float = ANNOUNCE_EVERY,
     ) -> None:
         started = clock()
+        self._camera_ports = (LISTEN_PORT, DEVICE_PORT) if port else (_free_port(), _free_port())
+        listen_port, device_port = self._camera_ports
+        self.cameras = CameraSite(
+            OFFICE_CAMERAS,
+            listen_port=listen_port,
+            device_port=device_port,
+            announce_every=announce_every,
+            clock=clock,
+        )
         first = ipaddress.IPv4Address(base)
         self.agents = tuple(
             _agent(place, str(first + number), port, lambda: clock() - started) for number, place in enumerate(PLACES)
         )
+
+    async def start(self) -> None:
+        """Bind every socket, or none."""
+        await super().start()
+        try:
+            await self.cameras.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Give all sockets back."""
+        await self.cameras.close()
+        await super().close()
 
     @property
     def printers(self) -> tuple[OfficePrinter, ...]:
@@ -557,7 +608,15 @@ class Office(Site[Agent | V3Agent]):
     def config_text(self) -> str:
         """Write the exporter's configuration for this office, in YAML."""
         entries = zip(self.printers, PLACES, strict=True)
-        return _CONFIG_HEAD + "".join(_config_entry(printer, place.options) for printer, place in entries)
+        printers = "".join(_config_entry(printer, place.options) for printer, place in entries)
+        return _CONFIG_HEAD + printers + _CAMERAS.format(*self._camera_ports)
+
+
+def _free_port() -> int:
+    """Return a UDP port that nobody has now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
 
 
 def _agent(place: Place, host: str, port: int, elapsed: Callable[[], float]) -> Agent | V3Agent:

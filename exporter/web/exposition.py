@@ -1,14 +1,17 @@
 """The answer of /metrics: one family after the other, in chunks, so that a large fleet is never joined."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from exporter.metrics.families import PRINTER_FAMILIES
+from exporter.metrics.families import Family
 from exporter.metrics.lines import Lines
 
+Group: TypeAlias = tuple[Sequence[Family], Collection[Lines]]
+"""Families, and the lines of the devices that have them."""
 OPENMETRICS = "application/openmetrics-text"
 
 
@@ -25,13 +28,14 @@ def _choose(accept: str) -> tuple[Callable[[Collector], bytes], str]:
         return choose_encoder("")
 
 
-def stream(accept: str, printers: Collection[Lines], registry: CollectorRegistry | None) -> Iterator[bytes]:
+def stream(accept: str, groups: Iterable[Group], registry: CollectorRegistry | None) -> Iterator[bytes]:
     """Yield the exposition that `accept` asks for; the self metrics come last, when a registry is given."""
     encode, content_type = _choose(accept)
     openmetrics = content_type.startswith(OPENMETRICS)
-    for family in PRINTER_FAMILIES:
-        samples = b"".join(lines[family] for lines in printers if family in lines)
-        if samples:
-            yield family.header(openmetrics=openmetrics).encode() + samples
+    for families, devices in groups:
+        for family in families:
+            samples = b"".join(lines[family] for lines in devices if family in lines)
+            if samples:
+                yield family.header(openmetrics=openmetrics).encode() + samples
     # The library's encoder closes OpenMetrics with its end mark, over an empty registry too.
     yield encode(registry or CollectorRegistry())

@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -10,22 +10,25 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from exporter import __version__
+from exporter.cameras.model import View
 from exporter.config import ConfigError
-from exporter.metrics.lines import Lines
-from exporter.web import exposition
+from exporter.web import discovery, exposition
+from exporter.web.exposition import Group
 
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 TIMEOUT_OFFSET = 0.5
 """Seconds by which an answer leaves before the scraper gives up."""
 SHUTDOWN_TIMEOUT = 1.0
-COLLECTABLE = frozenset({"printers", "self"})
+POLLED = frozenset({"printers", "cameras"})
+COLLECTABLE = POLLED | {"self"}
 
 _LANDING = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>printcam-exporter</title></head>
 <body><h1>printcam-exporter</h1>
-<p>Version {version}. Printers in the inventory: {printers}, polled so far: {polled}.</p>
+<p>Version {version}. Printers in the inventory: {printers}. Cameras known: {cameras}.</p>
 <ul><li><a href="{metrics}">Metrics</a></li>
 <li><a href="{metrics}?collect[]=self">Metrics of the exporter alone</a></li>
+<li><a href="sd/cameras">Cameras at their present addresses, for Prometheus' service discovery</a></li>
 <li><a href="-/healthy">Health</a></li><li><a href="-/ready">Readiness</a></li></ul>
 </body></html>
 """
@@ -49,12 +52,21 @@ class Exporter(Protocol):
         """The metrics of the exporter itself."""
         ...
 
-    async def scrape(self, timeout: float) -> None:
-        """Poll what is due, for at most `timeout` seconds."""
+    @property
+    def camera_count(self) -> int:
+        """How many cameras are known."""
         ...
 
-    def printer_lines(self) -> Iterable[Lines]:
-        """Return the lines of each printer that was polled."""
+    async def scrape(self, kinds: Collection[str], timeout: float) -> None:
+        """Poll what is due of these kinds of device, for at most `timeout` seconds."""
+        ...
+
+    def groups(self, kinds: Collection[str]) -> Sequence[Group]:
+        """Return the lines of these kinds of device."""
+        ...
+
+    def camera_views(self) -> Iterable[View]:
+        """Return every camera known."""
         ...
 
     async def reload(self) -> None:
@@ -70,6 +82,7 @@ def application(exporter: Exporter, *, telemetry_path: str = "/metrics") -> web.
     app.router.add_get(telemetry_path, routes.metrics, allow_head=False)
     if telemetry_path != "/":
         app.router.add_get("/", routes.landing)
+    app.router.add_get("/sd/cameras", routes.camera_targets)
     app.router.add_get("/-/healthy", routes.healthy)
     app.router.add_get("/-/ready", routes.ready)
     app.router.add_post("/-/reload", routes.reload)
@@ -128,21 +141,21 @@ class _Routes:
         if unknown := wanted - COLLECTABLE:
             known = ", ".join(sorted(COLLECTABLE))
             raise web.HTTPBadRequest(text=f"collect[]={min(unknown)}: not one of {known}\n")
-        if "printers" in wanted:
+        if polled := wanted & POLLED:
             header = request.headers.get(TIMEOUT_HEADER)
-            await self._exporter.scrape(scrape_timeout(header, self._exporter.deadline))
+            await self._exporter.scrape(polled, scrape_timeout(header, self._exporter.deadline))
         return await self._stream(request, wanted)
 
-    async def _stream(self, request: web.Request, wanted: Iterable[str]) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, wanted: Collection[str]) -> web.StreamResponse:
         accept = request.headers.get("Accept", "")
         response = web.StreamResponse(headers={"Content-Type": exposition.negotiate(accept)})
         if accepts_gzip(request.headers.get("Accept-Encoding", "")):
             response.enable_compression(web.ContentCoding.gzip)
-        printers = list(self._exporter.printer_lines()) if "printers" in wanted else []
+        groups = self._exporter.groups(wanted)
         registry = self._exporter.registry if "self" in wanted else None
         with suppress(ConnectionResetError):  # the scraper left; nobody is there to be told
             await response.prepare(request)
-            for chunk in exposition.stream(accept, printers, registry):
+            for chunk in exposition.stream(accept, groups, registry):
                 await response.write(chunk)
             await response.write_eof()
         return response
@@ -151,10 +164,13 @@ class _Routes:
         text = _LANDING.format(
             version=html.escape(__version__),
             printers=self._exporter.printer_count,
-            polled=sum(1 for _ in self._exporter.printer_lines()),
+            cameras=self._exporter.camera_count,
             metrics=html.escape(self._telemetry_path.lstrip("/")),
         )
         return web.Response(text=text, content_type="text/html")
+
+    async def camera_targets(self, _request: web.Request) -> web.Response:
+        return web.json_response(discovery.camera_targets(self._exporter.camera_views()))
 
     async def healthy(self, _request: web.Request) -> web.Response:
         return web.Response(text="printcam-exporter is healthy.\n")

@@ -1,0 +1,22 @@
+"""Cameras as they are shown: the registry's, with the names, places and labels of the config."""
+
+from exporter.cameras.model import Camera, View
+from exporter.cameras.registry import Registry
+from exporter.config import Config, KnownCamera
+
+
+def views(registry: Registry, config: Config) -> list[View]:
+    """Return every camera known, by MAC."""
+    known = {each.mac: each for each in config.cameras.known} if config.cameras else {}
+    conflicts = registry.conflicts()
+    return [
+        _view(camera, known.get(mac), conflicts.get(mac, ""), config)
+        for mac, camera in sorted(registry.cameras.items())
+    ]
+
+
+def _view(camera: Camera, known: KnownCamera | None, conflict: str, config: Config) -> View:
+    own_place, own_labels = (known.location, known.labels) if known else (None, {})
+    location, labels = config.place(own_place, own_labels, camera.device.address)
+    name = (known.name if known else None) or camera.label or camera.mac
+    return View(camera, name, location, labels, known is not None, conflict)

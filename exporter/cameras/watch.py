@@ -1,0 +1,162 @@
+"""The camera side of a running exporter: it searches, listens, judges, and keeps what it knows in the state."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from pydantic import TypeAdapter, ValidationError
+
+from exporter.cameras.model import Camera, Search, Sighting
+from exporter.cameras.network import Network
+from exporter.cameras.registry import KIND, Registry, Segment
+from exporter.config import Cameras
+from exporter.state import Changes, Conflict, Keeper
+
+log = logging.getLogger(__name__)
+
+_CAMERA = TypeAdapter(Camera)
+# Lines on changes that one search may lead to; the state has them all.
+_MAX_LINES = 50
+
+
+def dump(camera: Camera | None) -> str | None:
+    """Return a camera as the state keeps it, in JSON; None for none."""
+    if camera is None:
+        return None
+    return _CAMERA.dump_json(camera, exclude={"up"}, exclude_defaults=True).decode()
+
+
+def load(mac: str, text: str) -> Camera:
+    """Return a camera from the state; raises ValueError for what `dump` did not write."""
+    try:
+        camera = _CAMERA.validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise ValueError(f"camera {mac}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if camera.mac != mac:
+        raise ValueError(f"camera {mac}: it is stored as {camera.mac}")
+    return camera
+
+
+class Watch:
+    """Searches for cameras when asked, listens all the time; `stored` is what the state holds of them, by MAC.
+
+    Raises ValueError when that is not what was once written there.
+    """
+
+    def __init__(
+        self,
+        settings: Cameras,
+        keeper: Keeper,
+        stored: Mapping[str, str],
+        *,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keeper = keeper
+        self._now = now
+        self._monotonic = monotonic
+        self._stored = set(stored)
+        self._saving: asyncio.Task[None] | None = None
+        self.last: Search | None = None
+        self.registry = Registry(settings, [load(mac, text) for mac, text in stored.items()], at=now())
+        self._network = Network(settings.search, self._heard, now=now, monotonic=monotonic)
+
+    @property
+    def listening(self) -> bool:
+        """Whether the listen port is open on every chosen interface."""
+        return self._network.listening
+
+    @property
+    def errors(self) -> Mapping[str, int]:
+        """How often something went wrong with searches and datagrams, by reason."""
+        return {**self._network.errors, "too_many": self.registry.refused}
+
+    def configure(self, settings: Cameras) -> None:
+        """Take over other settings."""
+        self._network.configure(settings.search)
+        self.registry.configure(settings, at=self._now())
+
+    async def search(self) -> None:
+        """Search once, judge all cameras, and begin to write what changed; the disk is not waited for."""
+        before, segments = dict(self.registry.cameras), self.registry.segments
+        self.last = await self._network.search(self.registry.everyone_heard)
+        self.registry.searched(self.last)
+        _log_cameras(before, self.registry.cameras)
+        _log_segments(segments, self.registry.segments)
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(self._save(), name="camera state")
+
+    async def saved(self) -> None:
+        """Return when no writing is under way."""
+        if self._saving:
+            await asyncio.wait({self._saving})
+
+    async def close(self) -> None:
+        """Give the sockets back, and write what is left to write."""
+        self._network.close()
+        await self.saved()
+        await self._save()
+
+    def _heard(self, sighting: Sighting) -> None:
+        self.registry.heard(sighting, at=self._now(), monotonic=self._monotonic())
+
+    async def _save(self) -> None:
+        changes, kept = self._changes(), set(self.registry.cameras)
+        while conflict := await self._keeper.save(changes):
+            changes, kept = self._reconciled(conflict), set(self.registry.cameras)
+        if self._keeper.writable:
+            self._stored = kept
+
+    def _changes(self) -> Changes:
+        changed = self.registry.take_changes()
+        documents = {(KIND, mac): dump(camera) for mac, camera in changed.cameras.items()}
+        return Changes(documents, changed.events)
+
+    def _reconciled(self, conflict: Conflict) -> Changes:
+        """Take over what another program wrote meanwhile, and return what remains to be written."""
+        stored = {mac: text for (_, mac), text in conflict.documents.items()}
+        for mac in self._stored - stored.keys():
+            log.info("camera forgotten", extra={"mac": mac})
+            self.registry.forget(mac)
+        self._stored = set(stored)
+        for mac, text in stored.items():
+            try:
+                self.registry.merge(load(mac, text), at=self._now())
+            except ValueError as error:
+                log.warning("a stored camera cannot be used", extra={"error": error})
+        mine, now = conflict.changes, self._changes()
+        current = {(kind, mac): self.registry.cameras.get(mac) for kind, mac in mine.documents}
+        documents = {key: dump(camera) for key, camera in current.items()}
+        events = [event for event in mine.events if event.key in self.registry.cameras]
+        return Changes({**documents, **now.documents}, (*events, *now.events))
+
+
+def _log_cameras(before: Mapping[str, Camera], after: Mapping[str, Camera]) -> None:
+    """Write a line for each camera that changed its status or address; no flood of them."""
+    lines = [line for mac, camera in after.items() for line in _changes_of(before.get(mac), camera)]
+    for message, fields in lines[:_MAX_LINES]:
+        log.info(message, extra=fields)
+    if len(lines) > _MAX_LINES:
+        log.info("more cameras changed", extra={"count": len(lines) - _MAX_LINES})
+
+
+def _changes_of(before: Camera | None, after: Camera) -> Iterator[tuple[str, dict[str, object]]]:
+    fields: dict[str, object] = {"mac": after.mac, "camera": after.label}
+    if before is None:
+        yield "camera found", fields | {"address": after.device.address, "interface": after.interface}
+    elif before.status != after.status:
+        yield "camera status changed", fields | {"from": before.status, "to": after.status}
+    change = after.address_change
+    if change and change != (before and before.address_change):
+        yield "camera address changed", fields | {"from": change.previous, "to": change.address}
+
+
+def _log_segments(before: Mapping[str, Segment], after: Mapping[str, Segment]) -> None:
+    for name, segment in after.items():
+        was_up = name not in before or before[name].up
+        if was_up and not segment.up:
+            log.warning("cameras cannot be searched or heard here, their states stay", extra={"interface": name})
+        elif segment.up and not was_up:
+            log.info("cameras can be heard here again", extra={"interface": name})

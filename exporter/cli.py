@@ -2,20 +2,29 @@
 
 import argparse
 import asyncio
+import ipaddress
 import logging
+import os
 import resource
 import signal
 import sys
+import zoneinfo
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
 from rich.console import Console
 
-from exporter import __version__, config, logs, probe
+from exporter import __version__, config, logs
 from exporter.app import App
-from exporter.config import CommunityCredentials, Config, ConfigError, Printer
+from exporter.cameras.registry import KIND
+from exporter.cameras.views import views
+from exporter.commands import cameras, kept, probe
+from exporter.commands.kept import CommandError
+from exporter.config import Cameras, CommunityCredentials, Config, ConfigError, Printer
+from exporter.state import State, StateError
 from exporter.web import server
 
 log = logging.getLogger(__name__)
@@ -31,41 +40,51 @@ class _UsageError(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
-    logs.configure(options.log_level, options.log_format)
     command: Callable[[argparse.Namespace], int] = options.command
+    logs.configure(options.log_level or ("info" if command in {_serve, _demo} else "warning"), options.log_format)
     try:
-        return command(options)
-    except ConfigError as error:
+        code = command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who read the output has had enough; nothing may be written when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ConfigError, StateError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except CommandError as error:
+        print(f"printcam-exporter: {error}", file=sys.stderr)
         return 1
     except _UsageError as error:
         print(f"printcam-exporter: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    else:
+        return code
 
 
 def _parser() -> argparse.ArgumentParser:
     shared = _shared_options()
     parser = argparse.ArgumentParser(
         prog="printcam-exporter",
-        description="Prometheus exporter for office printers. Without a command it serves.",
+        description="Prometheus exporter for office printers and cameras. Without a command it serves.",
         parents=[_shared_options(defaults=True)],
     )
     parser.add_argument("--version", action="version", version=f"printcam-exporter {__version__}")
     parser.set_defaults(command=_serve)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for name, command, text in (
-        ("demo", _demo, "serve a simulated office on loopback; needs no config"),
-        ("check", _check, "validate the config; exit 0 or 1, every fault with its line"),
-        ("probe", _probe, "poll one printer now and show what it says"),
+    for name, command, text, add_options in (
+        ("demo", _demo, "serve a simulated office on loopback; needs no config", None),
+        ("check", _check, "validate the config; exit 0 or 1, every fault with its line", _check_options),
+        ("probe", _probe, "poll one printer now and show what it says", _probe_options),
+        ("cameras", _cameras, "search for cameras now and show who is there", _cameras_options),
+        ("import", _import, "take over what another tool knew of cameras", _import_options),
+        ("forget", _forget, "drop a retired camera from the state", _forget_options),
     ):
         sub = commands.add_parser(name, parents=[shared], help=text, description=f"{text.capitalize()}.")
         sub.set_defaults(command=command)
-        if name == "check":
-            sub.add_argument("file", nargs="?", type=Path, help="the config, in place of --config.file")
-        if name == "probe":
-            _probe_options(sub)
+        if add_options:
+            add_options(sub)
     return parser
 
 
@@ -97,9 +116,19 @@ def _shared_options(*, defaults: bool = False) -> argparse.ArgumentParser:
         metavar="PATH",
         help="[/metrics]",
     )
-    add("--log.level", dest="log_level", choices=logs.LEVELS, default=default("info"), help="[info]")
+    add(
+        "--log.level",
+        dest="log_level",
+        choices=logs.LEVELS,
+        default=default(None),
+        help="[info; warning where nothing is served]",
+    )
     add("--log.format", dest="log_format", choices=tuple(logs.FORMATS), default=default("logfmt"), help="[logfmt]")
     return options
+
+
+def _check_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, help="the config, in place of --config.file")
 
 
 def _probe_options(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +139,56 @@ def _probe_options(parser: argparse.ArgumentParser) -> None:
         default="public",
         help="for a host that is not in the config [public]; other users of this machine can see it",
     )
+
+
+def _cameras_options(parser: argparse.ArgumentParser) -> None:
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON list, with each camera's earlier addresses")
+    form.add_argument("--csv", action="store_true", help="print CSV")
+    parser.add_argument(
+        "--interface",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="search on this one only, in place of those in the config; may be repeated",
+    )
+    parser.add_argument(
+        "--target",
+        action="append",
+        default=[],
+        type=_ipv4,
+        metavar="ADDRESS",
+        help="search at this broadcast or unicast address too; may be repeated",
+    )
+
+
+def _import_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=["cameras"], help="what to import")
+    parser.add_argument("file", type=Path, help="a tracker database, a scan in JSON, or a site file")
+    parser.add_argument(
+        "--time-zone",
+        type=_zone,
+        metavar="ZONE",
+        help="of times that name none [that of the config], e.g. Europe/Berlin",
+    )
+
+
+def _forget_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("device", metavar="MAC|NAME", help="the camera to forget")
+
+
+def _ipv4(text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not an IPv4 address: {text}") from None
+
+
+def _zone(text: str) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(text)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise argparse.ArgumentTypeError(f"no such time zone: {text}") from None
 
 
 def _address(text: str) -> str:
@@ -138,7 +217,8 @@ def _demo(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     path = options.file or options.config_file or DEFAULT_CONFIG
     loaded = config.load(path)
-    print(f"{path}: valid, {len(loaded.printers)} printers")
+    searched = f"{len(loaded.cameras.known)} cameras listed" if loaded.cameras else "cameras are not searched for"
+    print(f"{path}: valid, {len(loaded.printers)} printers, {searched}")
     return 0
 
 
@@ -146,6 +226,52 @@ def _probe(options: argparse.Namespace) -> int:
     loaded = config.load(options.config_file) if options.config_file else None
     printer = _printer_to_probe(options, loaded)
     return asyncio.run(_run_probe(printer, loaded))
+
+
+def _cameras(options: argparse.Namespace) -> int:
+    loaded = config.load(options.config_file) if options.config_file else config.parse("cameras: {}")
+    settings = loaded.cameras or Cameras()
+    asked = {"interfaces": tuple(options.interface), "targets": tuple(options.target)}
+    search = settings.search.model_copy(update={key: value for key, value in asked.items() if value})
+    settings = settings.model_copy(update={"search": search})
+    is_kept = options.config_file and Path(loaded.state_path).exists()
+    state = State(loaded.state_path, read_only=True) if is_kept else None
+    try:
+        return asyncio.run(_show_cameras(options, replace(loaded, cameras=settings), settings, state))
+    finally:
+        if state:
+            state.close()
+
+
+async def _show_cameras(options: argparse.Namespace, loaded: Config, settings: Cameras, state: State | None) -> int:
+    stored = kept.stored_cameras(state, loaded.state_path) if state else {}
+    status = Console(stderr=True).status("listening for cameras …")
+    with status:
+        registry, outcome = await cameras.search(
+            settings, stored.values(), lambda count: status.update(f"listening for cameras … {count} so far")
+        )
+    found = views(registry, loaded)
+    if options.json:
+        print(cameras.as_json(found, loaded.zone, lambda mac: state.events(KIND, mac) if state else []))
+    elif options.csv:
+        print(cameras.as_csv(found, loaded.zone), end="")
+    else:
+        if found:
+            Console().print(cameras.table(found, loaded.zone))
+        print(cameras.summary(found, outcome))
+    return 0 if any(outcome.segments.values()) else 1
+
+
+def _import(options: argparse.Namespace) -> int:
+    loaded = config.load(options.config_file or DEFAULT_CONFIG)
+    print("\n".join(kept.import_cameras(options.file, loaded, options.time_zone or loaded.zone)))
+    return 0
+
+
+def _forget(options: argparse.Namespace) -> int:
+    loaded = config.load(options.config_file or DEFAULT_CONFIG)
+    print("\n".join(kept.forget(options.device, loaded)))
+    return 0
 
 
 def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Printer:
@@ -172,7 +298,8 @@ async def _run_probe(printer: Printer, loaded: Config | None) -> int:
 
 
 async def _run_demo(options: argparse.Namespace) -> int:
-    from exporter.simulator.office import Office  # noqa: PLC0415 - nobody else pays for the simulator
+    from exporter.simulator.cameras import OFFICE_CAMERAS  # noqa: PLC0415 - nobody else pays for the simulator
+    from exporter.simulator.office import Office  # noqa: PLC0415 - as above
 
     office = Office()
     try:
@@ -184,16 +311,17 @@ async def _run_demo(options: argparse.Namespace) -> int:
         text = office.config_text()
         hosts = [f"{printer.host}:{printer.port}" for printer in office.printers]
         app = App(lambda: config.parse(text, "demo.yaml"))
-        return await _run(app, options, lambda url: _greet(url, options.telemetry_path, hosts))
+        return await _run(app, options, lambda url: _greet(url, options.telemetry_path, hosts, len(OFFICE_CAMERAS)))
     finally:
         await office.close()
 
 
-def _greet(url: str, telemetry_path: str, hosts: Sequence[str]) -> None:
-    print(f"A simulated office of {len(hosts)} printers is running. Stop it with Ctrl-C.")
-    print(f"  {url}{telemetry_path}   the metrics; each scrape polls the printers")
+def _greet(url: str, telemetry_path: str, hosts: Sequence[str], cameras: int) -> None:
+    print(f"A simulated office of {len(hosts)} printers and {cameras} cameras is running. Stop it with Ctrl-C.")
+    print(f"  {url}{telemetry_path}   the metrics; each scrape polls the printers and searches for the cameras")
     print(f"  {url}/   where else to look")
     print(f"  {sys.argv[0]} probe {hosts[0]}   one printer, for a person")
+    print(f"  {sys.argv[0]} cameras --interface=lo --target=127.255.255.255   the cameras, for a person")
 
 
 async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], None] = log.debug) -> int:
@@ -211,7 +339,11 @@ async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], Non
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
-    await app.start()
+    try:
+        await app.start()
+    except StateError:
+        await app.close()
+        raise
     try:
         routes = server.application(app, telemetry_path=options.telemetry_path)
         runner = await server.listen(routes, options.listen_address)

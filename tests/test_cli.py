@@ -57,7 +57,10 @@ def serving(*arguments: str, log: Path) -> Iterator[tuple[subprocess.Popen[bytes
     address = f"{own_address()}:{free_tcp_port()}"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            command(*arguments, f"--web.listen-address={address}"), stdout=stream, stderr=subprocess.STDOUT
+            command(*arguments, f"--web.listen-address={address}"),
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            cwd=log.parent,
         )
         try:
             await_ready(process, f"http://{address}", log)
@@ -103,7 +106,7 @@ def test_version_and_help() -> None:
 def test_check_accepts_a_good_config(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(GOOD.format(host="192.0.2.1"))
     done = run("check", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (0, "config.yaml: valid, 1 printers\n")
+    assert (done.returncode, done.stdout) == (0, "config.yaml: valid, 1 printers, cameras are not searched for\n")
 
 
 @pytest.mark.parametrize(
@@ -264,10 +267,21 @@ def test_a_port_in_use_ends_the_start_with_a_clear_line(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(GOOD.format(host=own_address()))
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        done = run(f"--config.file={config}", f"--web.listen-address=127.0.0.1:{taken.getsockname()[1]}")
+        done = run(f"--config.file={config}", f"--web.listen-address=127.0.0.1:{taken.getsockname()[1]}", cwd=tmp_path)
     assert done.returncode == 1
     assert "cannot listen" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_state_file_that_cannot_be_used_stops_the_start_and_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(GOOD.format(host=own_address()))
+    state = tmp_path / "printcam.db"
+    state.write_text("not a database " * 100)
+    done = run("--web.listen-address=127.0.0.1:0", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "state file printcam.db: it is not a SQLite database" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert state.read_text() == "not a database " * 100
 
 
 def test_log_lines_can_be_json(tmp_path: Path) -> None:
@@ -275,7 +289,7 @@ def test_log_lines_can_be_json(tmp_path: Path) -> None:
     config.write_text(GOOD.format(host=own_address()))
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        done = run(f"--config.file={config}", f"--web.listen-address={address}", "--log.format=json")
+        done = run(f"--config.file={config}", f"--web.listen-address={address}", "--log.format=json", cwd=tmp_path)
     line = json.loads(done.stderr.splitlines()[-1])
     assert (line["level"], line["msg"], line["address"]) == ("error", "cannot listen", address)
 

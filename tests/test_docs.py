@@ -1,17 +1,24 @@
 """What the documents say is what the code does."""
 
 import re
+import shutil
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exporter import cli, config
+from exporter.cameras import network
+from exporter.cameras.model import Device, View, camera
+from exporter.commands.probe import HINTS
 from exporter.metrics.exporter import Self, self_registry
-from exporter.metrics.families import PRINTER_FAMILIES
+from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES
 from exporter.printers.record import FAILURE_REASONS
 from exporter.printers.status import BIT_SEVERITY, Severity
-from exporter.probe import HINTS
+from exporter.web.discovery import camera_targets
 
+PROMTOOL = shutil.which("promtool")
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
 
@@ -22,20 +29,28 @@ def code_blocks(document: Path, language: str) -> list[str]:
 
 def test_every_metric_is_documented_with_its_type_and_no_other() -> None:
     rows = re.findall(r"(?m)^\| `(\w+)` \| (\w+) \|", (ROOT / "docs/metrics.md").read_text())
-    state = Self(printers=1, cycles=1, cycle_duration=1.0, reload_succeeded=True, reload_success_at=1.0)
+    state = Self(
+        printers=1,
+        cameras=1,
+        state_writable=True,
+        cycles=1,
+        cycle_duration=1.0,
+        reload_succeeded=True,
+        reload_success_at=1.0,
+    )
     own = {
         metric.name + ("_total" if metric.type == "counter" else ""): metric.type
         for metric in self_registry(lambda: state).collect()
         if metric.name.startswith("printcam_")
     }
-    assert dict(rows) == {family.name: family.kind for family in PRINTER_FAMILIES} | own
+    assert dict(rows) == {family.name: family.kind for family in PRINTER_FAMILIES + CAMERA_FAMILIES} | own
     assert len(rows) == len(dict(rows))
 
 
 def test_every_label_of_the_golden_file_is_documented() -> None:
     text = (ROOT / "docs/metrics.md").read_text()
     golden = (ROOT / "tests/golden/office.metrics").read_text()
-    user_labels = {"printer", "location", "department"}
+    user_labels = {"printer", "mac", "camera", "location", "department", "floor"}
     for name, labels in set(re.findall(r"(?m)^(\w+)\{(.*)\} \S+$", golden)):
         row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` "))
         same = f"{row} `level` `code` `group` `training`" if "the same and" in row else row
@@ -74,14 +89,47 @@ def test_the_snippets_about_printers_are_valid_options_of_a_printer() -> None:
         assert config.parse(f"printers:\n  - name: P\n    host: 192.0.2.1\n{indented}").printers
 
 
+def test_every_reason_of_a_search_error_is_documented() -> None:
+    rows = (ROOT / "docs/metrics.md").read_text().splitlines()
+    row = next(line for line in rows if line.startswith("| `camera_search_errors_total`"))
+    for reason in (*network.ERRORS, "too_many"):
+        assert re.search(rf"\b{reason}\b", row), reason
+
+
+def test_every_label_of_service_discovery_is_documented() -> None:
+    text = (ROOT / "docs/cameras.md").read_text()
+    (target,) = camera_targets([View(replace(camera("02:00:5e:10:00:01"), device=Device("", "192.0.2.1")), "C", "B1")])
+    labels = target["labels"]
+    assert isinstance(labels, dict)
+    for label in labels:
+        assert f"`{label.removeprefix('__meta_camera_')}`" in text, label
+
+
+def test_the_snippets_about_cameras_are_valid_configs() -> None:
+    snippets = [text for text in code_blocks(ROOT / "docs/cameras.md", "yaml") if text.startswith("cameras:")]
+    assert len(snippets) >= 2
+    for snippet in snippets:
+        assert config.parse(snippet).cameras
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+def test_the_example_of_service_discovery_is_a_valid_prometheus_config(tmp_path: Path) -> None:
+    (example,) = [text for text in code_blocks(ROOT / "docs/cameras.md", "yaml") if text.startswith("scrape_configs:")]
+    file = tmp_path / "prometheus.yml"
+    file.write_text(example)
+    done = subprocess.run([str(PROMTOOL), "check", "config", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_commands_of_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "README.md").read_text()
-    with pytest.raises(SystemExit):
-        cli.main(["--help"])
+    for arguments in ([], ["cameras"], ["import"]):
+        with pytest.raises(SystemExit):
+            cli.main([*arguments, "--help"])
     shown = capsys.readouterr().out
     for option in set(re.findall(r"--[\w.]+[\w-]*", text)):
         assert option in shown, option
-    for command in set(re.findall(r"printcam-exporter (demo|check|probe)", text)):
+    for command in set(re.findall(r"printcam-exporter (demo|check|probe|cameras|import|forget)", text)):
         assert f"\n    {command} " in shown, command
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 from rich.console import Console
 
-from exporter import probe
+from exporter.commands import probe
 from exporter.config import AuthKey, CommunityCredentials, Credentials, Polling, PrivKey, UserCredentials
 from exporter.printers.model import Poll
 from exporter.simulator.agent import Agent

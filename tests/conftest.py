@@ -54,8 +54,9 @@ async def the_loop_is_free() -> AsyncIterator[None]:
 
 def _open_things() -> "Counter[str]":
     """Count the threads, and the descriptors by what they lead to."""
-    # The loop's executor ends with the loop; look-ups of names end when the system lets them, and are bounded.
-    allowed = ("asyncio_", "resolve ")
+    # The loop's executor ends with the loop; look-ups of names end when the system lets them, and are bounded; a thread
+    # that waited for a child has done so, and may end a moment later.
+    allowed = ("asyncio_", "asyncio-waitpid", "waitpid-", "resolve ")
     things = Counter(thread.name for thread in threading.enumerate() if not thread.name.startswith(allowed))
     folder = Path("/proc/self/fd")
     for descriptor in folder.iterdir() if folder.exists() else ():

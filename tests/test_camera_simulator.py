@@ -275,14 +275,21 @@ class TestASite:
 
 @contextmanager
 def command(*options: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run the command line until the end of the block, and see that it ends well."""
+    """Run the command line, at most until the end of the block."""
     line = [sys.executable, "-m", "exporter.simulator.cameras", *options]
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:
-            process.terminate()
-        assert process.wait(LIMIT) == 0
+            process.kill()
+
+
+def stop(process: "subprocess.Popen[str]") -> str:
+    """Stop it as a service manager does, and return what it said at its end."""
+    process.terminate()
+    last, _ = process.communicate(timeout=LIMIT)
+    assert process.returncode == 0
+    return last.strip()
 
 
 def said(process: "subprocess.Popen[str]") -> str:
@@ -319,8 +326,7 @@ class TestTheCommand:
                 assert said(process) == f"ready {len(expected)}"
                 ask(ear, aside)
                 found = await_datagrams(ear, len(expected))
-                process.terminate()
-                assert said(process) == f"answered {len(expected)} announced 0"
+                assert stop(process) == f"answered {len(expected)} announced 0"
         devices = [device for device in map(easyip.device, found) if device]
         assert sorted((each.mac, each.address, each.name, each.kind) for each in devices) == expected
 
@@ -331,6 +337,7 @@ class TestTheCommand:
                 assert said(process) == "ready 1"
                 ask(ear, aside)
                 found = await_datagrams(ear, 5)
+                assert stop(process).startswith("answered 0 announced ")
         assert {datagram.type for datagram in found} == {easyip.Type.ANNOUNCEMENT}
 
 

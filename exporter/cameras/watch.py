@@ -143,7 +143,7 @@ def _log_cameras(before: Mapping[str, Camera], after: Mapping[str, Camera]) -> N
 
 
 def _changes_of(before: Camera | None, after: Camera) -> Iterator[tuple[str, dict[str, object]]]:
-    fields: dict[str, object] = {"mac": after.mac, "camera": after.label}
+    fields: dict[str, object] = {"mac": after.mac, "camera": after.label or after.mac}
     if before is None:
         yield "camera found", fields | {"address": after.device.address, "interface": after.interface}
     elif before.status != after.status:

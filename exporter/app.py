@@ -50,13 +50,14 @@ class App:
         self.watch: Watch | None = None
         self._camera_lines: dict[str, tuple[View, Lines]] = {}
         self.registry = self_registry(self._state)
+        self._state_path = self._config.state_path
         self._keeper: Keeper | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
 
     async def start(self) -> None:
         """Take the inventory up; polls begin with the first scrape, searches at once. Raises StateError."""
-        self._keeper = Keeper(await asyncio.to_thread(State, self._config.state_path))
+        self._keeper = Keeper(await asyncio.to_thread(State, self._state_path))
         await self._take_cameras(self._config.cameras)
         self._take(self._config)
         await self.searches.join(0)
@@ -91,17 +92,20 @@ class App:
             self._refuse(error)
             raise
         except StateError as error:
-            refusal = ConfigError((Fault(self._config.state_path, 0, "", str(error)),))
+            refusal = ConfigError((Fault(self._state_path, 0, "", str(error)),))
             self._refuse(refusal)
             raise refusal from None
-        if config.state_path != self._config.state_path:
-            log.warning("state.path has changed, which takes effect at the next start")
+        if config.state_path != self._state_path:
+            log.warning(
+                "state.path has changed, which takes effect at the next start", extra={"path": self._state_path}
+            )
         old_engines, self._engines = self._engines, engines
         self._take(config)
         if old_engines is not engines:
             old_engines.close()
         self._reload_succeeded = True
         self._reloaded_at = self._now()
+        await self.searches.join(0)
         log.info("config loaded", extra={"printers": len(config.printers), "cameras": self.camera_count})
 
     def _refuse(self, error: ConfigError) -> None:
@@ -212,27 +216,32 @@ class App:
     async def _take_cameras(self, settings: Cameras | None) -> None:
         """Begin to watch cameras, go on with other settings, or cease; raises StateError."""
         if settings and self.watch:
+            if self.watch.searches_otherwise(settings):
+                # A search must not end under other settings than it began with.
+                await self.searches.stop()
             self.watch.configure(settings)
         elif settings and self._keeper:
             stored = await self._keeper.documents(KIND)
             try:
                 self.watch = Watch(settings, self._keeper, stored, now=self._now)
             except ValueError as error:
-                raise StateError(self._config.state_path, f"{error}: restore a backup, or move it away") from None
+                raise StateError(self._state_path, f"{error}: restore a backup, or move it away") from None
         elif self.watch:
             watch, self.watch = self.watch, None
+            await self.searches.stop()
             await watch.close()
 
     async def _search(self) -> None:
         """Search for cameras, and make their lines now that nobody waits."""
-        if self.watch is None:
+        watch = self.watch
+        if watch is None:
             return
-        await self.watch.search()
+        await watch.search()
         for number, view in enumerate(self.camera_views()):
             self._lines_of(view)
             if number % _SLICE == 0:
                 await asyncio.sleep(0)
-        for mac in self._camera_lines.keys() - self.watch.registry.cameras.keys():
+        for mac in self._camera_lines.keys() - watch.registry.cameras.keys():
             del self._camera_lines[mac]
 
     def _lines_of(self, view: View) -> Lines:

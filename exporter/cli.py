@@ -8,17 +8,18 @@ import os
 import resource
 import signal
 import sys
-import zoneinfo
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
 
 from pydantic import SecretStr
 from rich.console import Console
 
-from exporter import __version__, config, logs
+from exporter import __version__, config, configtypes, logs
 from exporter.app import App
+from exporter.cameras.easyip import DEVICE_PORT, LISTEN_PORT
 from exporter.cameras.registry import KIND
 from exporter.cameras.views import views
 from exporter.commands import cameras, kept, probe
@@ -169,7 +170,7 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
         "--time-zone",
         type=_zone,
         metavar="ZONE",
-        help="of times that name none [that of the config], e.g. Europe/Berlin",
+        help="of times that name none [that of the config], e.g. Europe/Berlin; the same when a file is imported again",
     )
 
 
@@ -184,11 +185,11 @@ def _ipv4(text: str) -> str:
         raise argparse.ArgumentTypeError(f"not an IPv4 address: {text}") from None
 
 
-def _zone(text: str) -> zoneinfo.ZoneInfo:
-    try:
-        return zoneinfo.ZoneInfo(text)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise argparse.ArgumentTypeError(f"no such time zone: {text}") from None
+def _zone(text: str) -> tzinfo:
+    found = configtypes.zone(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"no such time zone: {text}")
+    return found
 
 
 def _address(text: str) -> str:
@@ -200,8 +201,8 @@ def _address(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    if not text.startswith("/") or text.startswith("/-/") or {"{", "}", "?", "#"} & set(text):
-        raise argparse.ArgumentTypeError("a path starts with / but not with /-/, and has no { } ? or #")
+    if not text.startswith("/") or text.startswith(("/-/", "/sd/")) or {"{", "}", "?", "#"} & set(text):
+        raise argparse.ArgumentTypeError("a path starts with / but not with /-/ or /sd/, and has no { } ? or #")
     return text
 
 
@@ -234,7 +235,8 @@ def _cameras(options: argparse.Namespace) -> int:
     asked = {"interfaces": tuple(options.interface), "targets": tuple(options.target)}
     search = settings.search.model_copy(update={key: value for key, value in asked.items() if value})
     settings = settings.model_copy(update={"search": search})
-    is_kept = options.config_file and Path(loaded.state_path).exists()
+    # pathlib raises where it may not look.
+    is_kept = options.config_file and os.path.exists(loaded.state_path)  # noqa: PTH110
     state = State(loaded.state_path, read_only=True) if is_kept else None
     try:
         return asyncio.run(_show_cameras(options, replace(loaded, cameras=settings), settings, state))
@@ -298,8 +300,7 @@ async def _run_probe(printer: Printer, loaded: Config | None) -> int:
 
 
 async def _run_demo(options: argparse.Namespace) -> int:
-    from exporter.simulator.cameras import OFFICE_CAMERAS  # noqa: PLC0415 - nobody else pays for the simulator
-    from exporter.simulator.office import Office  # noqa: PLC0415 - as above
+    from exporter.simulator.office import Office  # noqa: PLC0415 - nobody else pays for the simulator
 
     office = Office()
     try:
@@ -310,18 +311,20 @@ async def _run_demo(options: argparse.Namespace) -> int:
     try:
         text = office.config_text()
         hosts = [f"{printer.host}:{printer.port}" for printer in office.printers]
+        is_first = office.camera_ports == (LISTEN_PORT, DEVICE_PORT)
         app = App(lambda: config.parse(text, "demo.yaml"))
-        return await _run(app, options, lambda url: _greet(url, options.telemetry_path, hosts, len(OFFICE_CAMERAS)))
+        return await _run(app, options, lambda url: _greet(url, options.telemetry_path, hosts, is_first=is_first))
     finally:
         await office.close()
 
 
-def _greet(url: str, telemetry_path: str, hosts: Sequence[str], cameras: int) -> None:
-    print(f"A simulated office of {len(hosts)} printers and {cameras} cameras is running. Stop it with Ctrl-C.")
+def _greet(url: str, telemetry_path: str, hosts: Sequence[str], *, is_first: bool) -> None:
+    print(f"A simulated office of {len(hosts)} printers, and of cameras, is running. Stop it with Ctrl-C.")
     print(f"  {url}{telemetry_path}   the metrics; each scrape polls the printers and searches for the cameras")
     print(f"  {url}/   where else to look")
     print(f"  {sys.argv[0]} probe {hosts[0]}   one printer, for a person")
-    print(f"  {sys.argv[0]} cameras --interface=lo --target=127.255.255.255   the cameras, for a person")
+    if is_first:  # another demo's cameras are on other ports
+        print(f"  {sys.argv[0]} cameras --interface=lo --target=127.255.255.255   the cameras, for a person")
 
 
 async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], None] = log.debug) -> int:

@@ -78,9 +78,9 @@ class Rounds:
         """Start a round whenever nobody asked for idle_interval; runs until cancelled."""
         last = _now()
         while True:
-            if self._round:
-                await asyncio.wait({self._round.task})
-                last = max(last, self._round.started)
+            if round_ := self._round:
+                await asyncio.wait({round_.task})
+                last = max(last, round_.started)
             wait = last + max(self.polling.idle_interval, self.polling.min_interval) - _now()
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -90,9 +90,14 @@ class Rounds:
     async def close(self) -> None:
         """Stop the round under way; asking returns at once from now on."""
         self._closed = True
-        if self._round:
-            self._round.task.cancel()
-            await asyncio.wait({self._round.task})
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Stop the round under way, as if it had never begun."""
+        round_, self._round = self._round, None
+        if round_:
+            round_.task.cancel()
+            await asyncio.wait({round_.task})
 
     def _start(self) -> _Round:
         now = _now()

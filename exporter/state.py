@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -116,7 +117,7 @@ class State:
         self._seen: dict[str, int] = {}
         with self._explained():
             self._connection = sqlite3.connect(
-                _address(path, "ro" if read_only else "rwc"),
+                _address(path, read_only=read_only),
                 uri=True,
                 timeout=busy_timeout,
                 isolation_level=None,
@@ -129,6 +130,7 @@ class State:
                 else:
                     self._prepare()
                 self._opened = self._number("data_version")
+                self._inode = _inode(path)
             except BaseException:
                 self._connection.close()
                 raise
@@ -137,8 +139,10 @@ class State:
         """Return all documents of a kind by key; from now on `write` looks for later changes by others."""
         with self._explained():
             # Before the documents: a write between the two is then refused once too often, and never overlooked.
-            self._seen[kind] = self._number("data_version")
-            return dict(self._connection.execute("SELECT key, body FROM document WHERE kind = ?", (kind,)))
+            version = self._number("data_version")
+            documents = dict(self._connection.execute("SELECT key, body FROM document WHERE kind = ?", (kind,)))
+            self._seen[kind] = version
+            return documents
 
     def events(self, kind: str, key: str) -> list[Event]:
         """Return the events of a device in the order in which they were written."""
@@ -152,6 +156,8 @@ class State:
         False when another connection has written since `documents` was last called for one of the kinds in `changes`,
         or since the file was opened: call it again for each, merge, and write again.
         """
+        if _inode(self._path) != self._inode:
+            raise StateError(self._path, "it was moved or deleted while in use: start the exporter again")
         with self._explained(), self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
             version = self._number("data_version")
@@ -348,15 +354,29 @@ def _write_events(connection: sqlite3.Connection, events: Sequence[Event]) -> No
     )
 
 
-def _address(path: Path | str, mode: str) -> str:
-    return "file::memory:" if str(path) == MEMORY else f"{Path(path).absolute().as_uri()}?mode={mode}"
+def _address(path: Path | str, *, read_only: bool) -> str:
+    if str(path) == MEMORY:
+        return "file::memory:"
+    # Where nobody has the file open, reading one in WAL mode would make files beside it, which takes the right to.
+    is_at_rest = not os.path.exists(f"{path}-wal")  # noqa: PTH110 - as below
+    mode = "rwc" if not read_only else "ro&immutable=1" if is_at_rest else "ro"
+    return f"{Path(path).absolute().as_uri()}?mode={mode}"
+
+
+def _inode(path: Path | str) -> tuple[int, int] | None:
+    """Tell the file at a path from another one; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as below
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _unopened(path: Path | str) -> str:
     """Say why a file could not be opened; SQLite gives one reason for all."""
-    file = Path(path)
-    if file.is_dir():
+    # pathlib raises where a folder may not be looked into.
+    if os.path.isdir(path):  # noqa: PTH112
         return "it is a folder: set state.path to a file"
-    if not file.parent.is_dir():
+    if not os.path.isdir(Path(path).parent):  # noqa: PTH112
         return "its folder does not exist: make it, or set another state.path"
     return "it does not exist, or this user may not write it and its folder: allow that, or set another state.path"

@@ -19,6 +19,7 @@ from exporter.simulator.cameras import OFFICE_CAMERAS, CameraSite
 from exporter.state import Changes, Event, State
 from tests.support.agents import free_port
 from tests.test_cli import command, run
+from tests.test_state import read_only_mount
 
 LOBBY = "02:00:5e:10:00:01"
 ROOF = "02:00:5e:10:00:99"
@@ -52,15 +53,15 @@ class Desk:
             """
         )
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run(f"--config.file={self.config}", *arguments, cwd=self.folder)
+    def run(self, *arguments: str, columns: int = 160) -> subprocess.CompletedProcess[str]:
+        return run(f"--config.file={self.config}", *arguments, cwd=self.folder, columns=columns)
 
-    def run_beside(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run_beside(self, *arguments: str, columns: int = 160) -> subprocess.CompletedProcess[str]:
         """Run a command with the demo's cameras there."""
 
         async def both() -> subprocess.CompletedProcess[str]:
             async with CameraSite(OFFICE_CAMERAS, listen_port=self.listen_port, device_port=self.device_port):
-                return await asyncio.to_thread(self.run, *arguments)
+                return await asyncio.to_thread(self.run, *arguments, columns=columns)
 
         return asyncio.run(both())
 
@@ -147,11 +148,25 @@ def test_cameras_as_json_has_plain_values_and_earlier_addresses(desk: Desk) -> N
     ]
 
 
+def test_addresses_are_whole_in_a_narrow_terminal(desk: Desk) -> None:
+    done = desk.run_beside("cameras", columns=80)
+    assert "127.44.0.56" in done.stdout
+    assert "02:00:5e:10:00:0a" in done.stdout
+
+
+def test_the_state_is_read_by_who_may_not_write_it(desk: Desk) -> None:
+    desk.keep(long_gone())
+    with read_only_mount(desk.folder):
+        done = desk.run_beside("cameras")
+    assert done.returncode == 0, done.stderr
+    assert ROOF in done.stdout
+
+
 def test_cameras_as_csv_has_a_line_each(desk: Desk) -> None:
     done = desk.run_beside("cameras", "--csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert len(rows) == 10
-    assert {row["address"] for row in rows if row["duplicate_address"] == "True"} == {"127.44.0.56"}
+    assert {row["address"] for row in rows if row["duplicate_address"] == "true"} == {"127.44.0.56"}
 
 
 def test_cameras_without_any_says_what_to_look_at_and_is_no_failure(desk: Desk) -> None:
@@ -160,7 +175,7 @@ def test_cameras_without_any_says_what_to_look_at_and_is_no_failure(desk: Desk) 
     assert "0 answered" in done.stdout
     assert "broadcast domain" in done.stdout
     assert json.loads(desk.run("cameras", "--json").stdout) == []
-    assert desk.run("cameras", "--csv").stdout == ""
+    assert desk.run("cameras", "--csv").stdout.startswith("mac,name,status,")
 
 
 def test_cameras_that_could_not_search_anywhere_fails_and_says_why(desk: Desk) -> None:
@@ -240,7 +255,7 @@ def imported(desk: Desk, content: object, *options: str) -> subprocess.Completed
 def test_import_loses_nothing_and_is_no_sighting(desk: Desk) -> None:
     done = imported(desk, {LOBBY: tracker()})
     assert done.returncode == 0, done.stderr
-    assert "tracker database with 1 cameras, 1 of them new or better known now" in done.stdout
+    assert "tracker database, cameras read: 1, of which new or better known now: 1" in done.stdout
     camera = desk.kept()[LOBBY]
     assert camera.first_seen == 1_735_729_200.5, "12:00 in Berlin, in winter"
     assert camera.last_seen == 1_788_256_800.0
@@ -257,7 +272,7 @@ def test_importing_twice_changes_nothing(desk: Desk) -> None:
     imported(desk, {LOBBY: tracker()})
     before, events = desk.kept(), desk.events(LOBBY)
     done = imported(desk, {LOBBY: tracker()})
-    assert "0 of them new or better known now" in done.stdout
+    assert "of which new or better known now: 0" in done.stdout
     assert (desk.kept(), desk.events(LOBBY)) == (before, events)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from exporter import config
 from exporter.app import App
-from exporter.cameras.model import Camera, Device, camera
+from exporter.cameras.model import AddressChange, Camera, Device, camera
 from exporter.cameras.registry import KIND
 from exporter.cameras.watch import dump, load
 from exporter.config import Config, ConfigError
@@ -47,6 +47,7 @@ class Site:
     device_port: int = field(default_factory=lambda: free_port("127.0.0.1"))
     cameras: str = ""
     enabled: str = "true"
+    window: str = "250ms"
     now: float = NOW
 
     def load(self) -> Config:
@@ -62,7 +63,7 @@ class Site:
                 listen_port: {self.listen_port}
                 device_port: {self.device_port}
                 attempts: 1
-                window: 250ms
+                window: {self.window}
               {self.cameras}
             printers: []
             """
@@ -224,6 +225,153 @@ async def test_what_a_command_imports_is_taken_over_while_running(site: Site) ->
     assert kept[LOBBY].earlier_discoveries == 70
     assert kept[LOBBY].discoveries == discoveries - 70
     assert ("address", None, "127.44.9.7") in await asyncio.to_thread(stored_events, site.state, LOBBY)
+
+
+async def test_what_was_to_be_written_in_a_conflict_is_written_with_what_the_other_wrote(site: Site) -> None:
+    moved = replace(CAMERAS[0], moves=("127.44.9.9",), moves_every=1e9)
+    imported = replace(camera(LOBBY), first_seen=NOW - 9e6, earlier_discoveries=70)
+    async with site.watched() as app:
+        async with site.present(CAMERAS[:1]):
+            await scraped(app)
+        await beside(site.state, Changes({(KIND, LOBBY): dump(imported), (KIND, YARD): dump(camera(YARD))}))
+        site.now += 60
+        async with site.present([moved, CAMERAS[1]]):
+            await scraped(app)
+    kept = await asyncio.to_thread(stored, site.state)
+    assert kept[LOBBY].address_change == AddressChange(NOW + 60, "127.44.9.9", "127.44.9.1")
+    assert (kept[LOBBY].first_seen, kept[LOBBY].earlier_discoveries) == (NOW - 9e6, 70)
+    assert kept[DOCK].last_seen == NOW + 60
+    assert ("address", "127.44.9.1", "127.44.9.9") in await asyncio.to_thread(stored_events, site.state, LOBBY)
+
+
+async def test_a_camera_forgotten_while_it_changed_leaves_nothing(site: Site) -> None:
+    moved = replace(CAMERAS[0], moves=("127.44.9.9",), moves_every=1e9)
+    async with site.watched() as app:
+        async with site.present(CAMERAS[:1]):
+            await scraped(app)
+        async with site.present([moved]):
+            await beside(site.state, Changes({(KIND, LOBBY): None}))
+            await scraped(app)
+    assert await asyncio.to_thread(stored, site.state) == {}
+    assert await asyncio.to_thread(stored_events, site.state, LOBBY) == []
+
+
+async def test_a_listed_camera_that_is_no_longer_does_not_come_back_in_a_conflict(site: Site) -> None:
+    site.cameras = f'known: [{{ mac: "{YARD}" }}]'
+    async with site.watched() as app:
+        await scraped(app)
+        site.cameras = ""
+        await app.reload()
+        await beside(site.state, Changes({(KIND, DOCK): dump(replace(camera(DOCK), first_seen=NOW))}))
+        await scraped(app)
+        await scraped(app)
+        assert app.watch
+        assert list(app.watch.registry.cameras) == [DOCK]
+    assert list(await asyncio.to_thread(stored, site.state)) == [DOCK]
+
+
+async def test_closing_writes_what_was_heard_since_the_last_search(site: Site) -> None:
+    announcing = replace(CAMERAS[0], started=0.0, answers=False)
+    async with site.watched() as app:
+        await scraped(app)
+        async with CameraSite(
+            [announcing], listen_port=site.listen_port, device_port=site.device_port, announce_every=0.05
+        ):
+            async with asyncio.timeout(5):
+                while app.camera_count == 0:
+                    await asyncio.sleep(0.02)
+    assert list(await asyncio.to_thread(stored, site.state)) == [LOBBY]
+
+
+async def test_what_is_heard_between_two_searches_is_logged_by_the_next(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    announcing = replace(CAMERAS[0], started=0.0, answers=False)
+    async with site.watched() as app:
+        await scraped(app)
+        async with CameraSite(
+            [announcing], listen_port=site.listen_port, device_port=site.device_port, announce_every=0.05
+        ):
+            async with asyncio.timeout(5):
+                while app.camera_count == 0:
+                    await asyncio.sleep(0.02)
+        await scraped(app)
+    assert caplog.messages.count("camera found") == 1
+
+
+async def test_a_search_that_a_reload_breaks_off_leaves_no_trace_and_a_new_one_begins(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.window = "10s"
+    async with site.present(), site.watched() as app:
+        async with asyncio.timeout(5):
+            while app.camera_count < len(CAMERAS):
+                await asyncio.sleep(0.02)
+        site.window = "250ms"
+        await app.reload()
+        text = await scraped(app)
+        assert value(text, "camera_segment_up", interface="lo") == 1
+        assert 'interface=""' not in text
+        assert value(text, "camera_search_answers") == 3
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_a_reload_that_ceases_to_watch_during_a_search_ends_it(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.window = "10s"
+    async with site.present(), site.watched() as app:
+        async with asyncio.timeout(5):
+            while app.camera_count < len(CAMERAS):
+                await asyncio.sleep(0.02)
+        site.enabled = "false"
+        await app.reload()
+        assert app.groups(["cameras"]) == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert len(await asyncio.to_thread(stored, site.state)) == len(CAMERAS), "what was heard is kept"
+
+
+async def test_a_search_goes_on_over_a_reload_that_changes_only_names(site: Site) -> None:
+    site.window = "1s"
+    async with site.present(), site.watched() as app:
+        search = asyncio.create_task(app.scrape(["cameras"], 10))
+        async with asyncio.timeout(5):
+            while app.camera_count < len(CAMERAS):
+                await asyncio.sleep(0.02)
+        site.cameras = f'known: [{{ mac: "{LOBBY}", name: Entrance }}]'
+        await app.reload()
+        await search
+        assert app.watch
+        assert app.watch.last
+        assert app.watch.last.answers == len(CAMERAS)
+        assert app.camera_views()[0].name == "Entrance"
+
+
+async def test_a_reload_takes_thresholds_to_the_judgement(site: Site) -> None:
+    site.cameras = "offline_after: 1000"
+    async with site.watched() as app:
+        async with site.present():
+            await scraped(app)
+        await scraped(app)
+        text = await scraped(app)
+        assert status(text, LOBBY) == "active", "with two others as silent, the segment would be blind"
+        async with site.present(CAMERAS[1:]):
+            site.cameras = "offline_after: 1"
+            await app.reload()
+            text = await scraped(app)
+            text = await scraped(app)
+        assert status(text, LOBBY) == "offline"
+
+
+async def test_a_state_file_that_is_taken_away_is_told(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    async with site.present(), site.watched() as app:
+        await scraped(app)
+        await asyncio.to_thread(site.state.rename, site.state.with_name("moved.db"))
+        text = await scraped(app)
+        assert value(text, "printcam_exporter_state_writable") == 0
+        assert status(text, LOBBY) == "active"
+    assert any("moved or deleted" in str(record.__dict__.get("error")) for record in caplog.records)
 
 
 async def test_a_stored_camera_that_another_program_spoilt_does_not_stop_the_others(

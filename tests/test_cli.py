@@ -33,8 +33,8 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "exporter", *arguments]
 
 
-def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"COLUMNS": "160"}
+def run(*arguments: str, cwd: Path | None = None, columns: int = 160) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"COLUMNS": str(columns)}
     return subprocess.run(
         command(*arguments), capture_output=True, text=True, timeout=60, check=False, cwd=cwd, env=environment
     )

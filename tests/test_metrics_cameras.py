@@ -163,6 +163,11 @@ def test_before_the_first_search_ends_it_has_neither_answers_nor_a_duration() ->
     assert set(found) == {"camera_listener_up"}
 
 
+def test_a_search_that_nobody_answered_has_0_answers() -> None:
+    found = samples(exposition(render_search(segments={}, listening=True, answers=0, duration=2.0, errors={})))
+    assert found["camera_search_answers"] == [({}, 0)]
+
+
 def test_openmetrics_reads_the_same() -> None:
     lines = render_search(segments={"eth0": True}, listening=True, answers=1, duration=2.0, errors={"send": 0})
     text = exposition(render(replace(VIEW, conflict="192.0.2.21")), lines, accept=OPENMETRICS)

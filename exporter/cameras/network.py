@@ -198,7 +198,7 @@ class Network:
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._heard = heard
         self._read_interfaces = interfaces
         self._now = now
@@ -227,9 +227,9 @@ class Network:
 
     def configure(self, settings: CameraSearch) -> None:
         """Take over other settings; a search under way ends without segments, the next opens what they want."""
-        if settings != self._settings:
+        if settings != self.settings:
             self.close()
-            self._settings = settings
+            self.settings = settings
 
     def close(self) -> None:
         """Give all sockets back."""
@@ -271,10 +271,10 @@ class Network:
 
     def _choose(self, present: Sequence[Interface]) -> dict[str, Interface | None]:
         """Return the interfaces to search on by name, None for one that is configured and absent."""
-        if not self._settings.interfaces:
+        if not self.settings.interfaces:
             return {each.name: each for each in present if _is_usual(each)}
         chosen: dict[str, Interface | None] = {}
-        for entry in self._settings.interfaces:
+        for entry in self.settings.interfaces:
             found = next((each for each in present if _is_meant(each, entry)), None)
             # One that is configured by its address keeps its name when the address goes.
             name = self._names[entry] = found.name if found else self._names.get(entry, entry)
@@ -300,10 +300,10 @@ class Network:
             return ""
         shared = None if _SO_BINDTODEVICE else next(iter(self._links.values()), None)
         try:
-            link = shared or _Link(interface, self._settings.listen_port)
+            link = shared or _Link(interface, self.settings.listen_port)
         except OSError as error:
             self._errors["listen"] += 1
-            return _explain(error, self._settings.listen_port)
+            return _explain(error, self.settings.listen_port)
         self._links[interface.name] = link
         link.watch(self._read)
         log.info("listening for cameras", extra=self._place(interface.name))
@@ -320,10 +320,11 @@ class Network:
         loop = asyncio.get_running_loop()
         began = loop.time()
         sent: set[str] = set()
-        unreached = dict.fromkeys(self._settings.targets) if names else {}
-        for number in range(1, self._settings.attempts + 1):
+        settings = self.settings
+        unreached = dict.fromkeys(settings.targets) if names else {}
+        for number in range(1, settings.attempts + 1):
             sent |= {name for name in names if self._send(name, unreached)}
-            await asyncio.sleep(began + self._settings.window * number / self._settings.attempts - loop.time())
+            await asyncio.sleep(began + settings.window * number / settings.attempts - loop.time())
             if is_done():
                 break
         self._errors["send"] += len(unreached)
@@ -336,14 +337,14 @@ class Network:
             return False
         own = [self._send_one(link, *way, name) for way in interface.destinations()]
         self._errors["send"] += own.count(False)
-        reached = [to for to in self._settings.targets if self._send_one(link, interface.towards(to), to, name)]
+        reached = [to for to in self.settings.targets if self._send_one(link, interface.towards(to), to, name)]
         for to in reached:
             unreached.pop(to, None)
         return any(own) or bool(reached)
 
     def _send_one(self, link: _Link, own: str, to: str, interface: str) -> bool:
         try:
-            link.search(self._mac, own, (to, self._settings.device_port))
+            link.search(self._mac, own, (to, self.settings.device_port))
         except OSError as error:
             fields = {"interface": interface, "to": to, "reason": _words(error)}
             log.log(self._level("send"), "cannot send a search for cameras", extra=fields)
@@ -445,7 +446,7 @@ class Network:
         return level
 
     def _place(self, name: str) -> dict[str, object]:
-        return {"interface": name, "port": self._settings.listen_port}
+        return {"interface": name, "port": self.settings.listen_port}
 
     def _place_of(self, sender: str) -> str:
         """Return the interface whose network holds an address, "" when none does."""

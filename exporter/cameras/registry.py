@@ -12,6 +12,7 @@ waited for is measured by `monotonic`, in seconds.
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
@@ -43,6 +44,9 @@ _QUORUM_MEMORY = 3600.0
 # Announcements come every 5 s for 20 minutes after a start; ten in a row have been seen to get lost.
 _ANNOUNCEMENT_GAP = 120.0
 _ANNOUNCEMENTS_LAST = 1200.0
+
+# A machine without a battery for its clock begins in 1970, until it is told the time: no date before 2020 is believed.
+_PLAUSIBLE = 1_577_836_800.0
 
 # Facts whose changes are kept.
 _TRACKED = ("address", "name", "firmware")
@@ -111,19 +115,18 @@ class Registry:
 
     def forget(self, mac: str) -> None:
         """Drop a camera; it comes back as a new one, at once when it is listed, else when it is heard again."""
-        if self._cameras.pop(mac, None):
+        if known := self._cameras.pop(mac, None):
             self._changed.add(mac)
             self._announced.pop(mac, None)
             for macs in self._heard.values():
                 macs.discard(mac)
             if mac in self._listed:
-                self._put(camera(mac))
+                self._put(replace(camera(mac), status_since=known.status_since))
 
-    def everyone_heard(self) -> bool:
-        """Tell whether all who may be there have been heard since the last search; False when nobody may."""
-        heard = set().union(*self._heard.values())
+    def expects_nobody_but(self, heard: AbstractSet[str]) -> bool:
+        """Tell whether all who may be there are among these MACs; False when nobody may."""
         expected = [mac for mac, each in self._cameras.items() if each.status not in _ABSENT]
-        return bool(expected) and heard.issuperset(expected)
+        return bool(expected) and all(mac in heard for mac in expected)
 
     def heard(self, sighting: Sighting, *, at: float, monotonic: float) -> None:
         """Take in a sighting: recovery and new addresses show at once."""
@@ -140,12 +143,13 @@ class Registry:
             known = self._announcement(known, at, monotonic)
         known = self._facts(known, device, at)
         first_seen = at if known.first_seen is None else known.first_seen
+        if at > _PLAUSIBLE:
+            first_seen = min(first_seen, at)
         known = replace(
             known,
             label=known.label or device.name,
             interface=known.interface or sighting.interface,
             first_seen=first_seen,
-            # A machine without a battery for its clock begins in 1970, until it is told the time.
             last_seen=max(first_seen, at),
             misses=0,
             silence=0.0,

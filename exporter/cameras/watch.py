@@ -61,6 +61,8 @@ class Watch:
         self._saving: asyncio.Task[None] | None = None
         self.last: Search | None = None
         self.registry = Registry(settings, [load(mac, text) for mac, text in stored.items()], at=now())
+        self._told = dict(self.registry.cameras)
+        self._heard_since: set[str] = set()
         self._network = Network(settings.search, self._heard, now=now, monotonic=monotonic)
 
     @property
@@ -73,6 +75,10 @@ class Watch:
         """How often something went wrong with searches and datagrams, by reason."""
         return {**self._network.errors, "too_many": self.registry.refused}
 
+    def searches_otherwise(self, settings: Cameras) -> bool:
+        """Tell whether other settings would change how it searches."""
+        return settings.search != self._network.settings
+
     def configure(self, settings: Cameras) -> None:
         """Take over other settings."""
         self._network.configure(settings.search)
@@ -80,10 +86,12 @@ class Watch:
 
     async def search(self) -> None:
         """Search once, judge all cameras, and begin to write what changed; the disk is not waited for."""
-        before, segments = dict(self.registry.cameras), self.registry.segments
-        self.last = await self._network.search(self.registry.everyone_heard)
+        segments = self.registry.segments
+        self._heard_since.clear()
+        self.last = await self._network.search(lambda: self.registry.expects_nobody_but(self._heard_since))
         self.registry.searched(self.last)
-        _log_cameras(before, self.registry.cameras)
+        _log_cameras(self._told, self.registry.cameras)
+        self._told = dict(self.registry.cameras)
         _log_segments(segments, self.registry.segments)
         if self._saving is None or self._saving.done():
             self._saving = asyncio.create_task(self._save(), name="camera state")
@@ -101,6 +109,7 @@ class Watch:
 
     def _heard(self, sighting: Sighting) -> None:
         self.registry.heard(sighting, at=self._now(), monotonic=self._monotonic())
+        self._heard_since.add(sighting.device.mac)
 
     async def _save(self) -> None:
         changes, kept = self._changes(), set(self.registry.cameras)
@@ -117,20 +126,26 @@ class Watch:
     def _reconciled(self, conflict: Conflict) -> Changes:
         """Take over what another program wrote meanwhile, and return what remains to be written."""
         stored = {mac: text for (_, mac), text in conflict.documents.items()}
-        for mac in self._stored - stored.keys():
+        forgotten = self._stored - stored.keys()
+        for mac in forgotten:
             log.info("camera forgotten", extra={"mac": mac})
             self.registry.forget(mac)
         self._stored = set(stored)
-        for mac, text in stored.items():
+        dropped = {mac for (_, mac), body in conflict.changes.documents.items() if body is None}
+        for mac in stored.keys() - dropped:
             try:
-                self.registry.merge(load(mac, text), at=self._now())
+                self.registry.merge(load(mac, stored[mac]), at=self._now())
             except ValueError as error:
                 log.warning("a stored camera cannot be used", extra={"error": error})
         mine, now = conflict.changes, self._changes()
         current = {(kind, mac): self.registry.cameras.get(mac) for kind, mac in mine.documents}
         documents = {key: dump(camera) for key, camera in current.items()}
-        events = [event for event in mine.events if event.key in self.registry.cameras]
-        return Changes({**documents, **now.documents}, (*events, *now.events))
+        events = [
+            event
+            for event in (*mine.events, *now.events)
+            if event.key in self.registry.cameras and event.key not in forgotten
+        ]
+        return Changes({**documents, **now.documents}, events)
 
 
 def _log_cameras(before: Mapping[str, Camera], after: Mapping[str, Camera]) -> None:

@@ -4,14 +4,14 @@ import csv
 import io
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, tzinfo
 
 from rich.table import Table
 from rich.text import Text
 
-from exporter.cameras.model import Camera, Search, Sighting, View
+from exporter.cameras.model import Camera, Device, Search, Sighting, View
 from exporter.cameras.network import Network
 from exporter.cameras.registry import Registry
 from exporter.config import Cameras
@@ -32,7 +32,7 @@ _FACTS = (
     "setup_window_open",
 )
 
-Record = Mapping[str, object]
+_NOBODY = View(Camera("", Device("")), "", "")
 
 
 async def search(settings: Cameras, stored: Iterable[Camera], tell: Callable[[int], None]) -> tuple[Registry, Search]:
@@ -81,13 +81,13 @@ def as_json(views: Iterable[View], zone: tzinfo, history: Callable[[str], Iterab
 
 
 def as_csv(views: Iterable[View], zone: tzinfo) -> str:
-    """Return the cameras as CSV with a line of headings."""
+    """Return the cameras as CSV with a line of headings; switches are true or false."""
     text = io.StringIO()
-    records = [record(view, zone) for view in views]
-    if records:
-        writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
+    writer = csv.DictWriter(text, list(record(_NOBODY, zone)), lineterminator="\n")
+    writer.writeheader()
+    for view in views:
+        cells = record(view, zone).items()
+        writer.writerow({key: str(value).lower() if isinstance(value, bool) else value for key, value in cells})
     return text.getvalue()
 
 
@@ -95,7 +95,7 @@ def table(views: Iterable[View], zone: tzinfo) -> Table:
     """Return the cameras as a table for a terminal."""
     shown = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("Name", "Model", "MAC", "Address", "Status", "Last seen", ""):
-        shown.add_column(heading, overflow="fold")
+        shown.add_column(heading, overflow="fold", no_wrap=heading in {"MAC", "Address", "Status"})
     for view in views:
         camera, device = view.camera, view.camera.device
         shown.add_row(
@@ -113,11 +113,11 @@ def table(views: Iterable[View], zone: tzinfo) -> Table:
 def summary(views: Sequence[View], outcome: Search) -> str:
     """Say in a few lines how the search went."""
     where = ", ".join(name for name, good in outcome.segments.items() if good) or "no interface"
-    deaf = ", ".join(name for name, good in outcome.segments.items() if not good)
+    deaf = [name for name, good in outcome.segments.items() if not good]
     lines = [f"{outcome.answers} answered a search of {outcome.duration:.1f} s on {where}; {len(views)} known."]
     if deaf:
-        lines.append(f"Not searched on: {deaf}")
-    if not views:
+        lines.append(f"Not searched on: {', '.join(deaf)}")
+    if not views and len(deaf) < len(outcome.segments):
         lines.append(
             "Cameras are heard in the same broadcast domain only: not through a router or a container's bridge."
         )

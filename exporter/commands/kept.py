@@ -1,5 +1,6 @@
-"""What commands do to the state file, beside a running exporter or without one."""
+"""`import` and `forget`: what is done to the state file, beside a running exporter or without one."""
 
+import os
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from pathlib import Path
@@ -36,13 +37,13 @@ def import_cameras(file: Path, config: Config, zone: tzinfo) -> list[str]:
         return Changes({(KIND, camera.mac): dump(camera) for camera in now}, found.events)
 
     _change(config, changes)
-    told = [f"{file}: {found.shape} with {len(found.cameras)} cameras, {changed} of them new or better known now"]
+    told = [f"{file}: {found.shape}, cameras read: {len(found.cameras)}, of which new or better known now: {changed}"]
     return told + [f"  left out {each.where}: {each.why}" for each in found.skipped]
 
 
 def forget(name: str, config: Config) -> list[str]:
     """Drop the one camera with this MAC or name; return what to tell. Raises CommandError and StateError."""
-    if not Path(config.state_path).exists():
+    if not os.path.exists(config.state_path):  # noqa: PTH110 - pathlib raises where it may not look
         raise CommandError(f"there is no state file {config.state_path}")
     names = {known.mac: known.name for known in (config.cameras.known if config.cameras else ()) if known.name}
     dropped = ""

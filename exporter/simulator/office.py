@@ -561,8 +561,8 @@ class Office(Site[Agent | V3Agent]):
         announce_every: float = ANNOUNCE_EVERY,
     ) -> None:
         started = clock()
-        self._camera_ports = (LISTEN_PORT, DEVICE_PORT) if port else (_free_port(), _free_port())
-        listen_port, device_port = self._camera_ports
+        self.camera_ports = (LISTEN_PORT, DEVICE_PORT) if port else _free_ports()
+        listen_port, device_port = self.camera_ports
         self.cameras = CameraSite(
             OFFICE_CAMERAS,
             listen_port=listen_port,
@@ -609,14 +609,15 @@ class Office(Site[Agent | V3Agent]):
         """Write the exporter's configuration for this office, in YAML."""
         entries = zip(self.printers, PLACES, strict=True)
         printers = "".join(_config_entry(printer, place.options) for printer, place in entries)
-        return _CONFIG_HEAD + printers + _CAMERAS.format(*self._camera_ports)
+        return _CONFIG_HEAD + printers + _CAMERAS.format(*self.camera_ports)
 
 
-def _free_port() -> int:
-    """Return a UDP port that nobody has now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    """Return two UDP ports that nobody has now."""
+    with socket.socket(type=socket.SOCK_DGRAM) as first, socket.socket(type=socket.SOCK_DGRAM) as second:
+        first.bind(("", 0))
+        second.bind(("", 0))
+        return int(first.getsockname()[1]), int(second.getsockname()[1])
 
 
 def _agent(place: Place, host: str, port: int, elapsed: Callable[[], float]) -> Agent | V3Agent:

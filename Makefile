@@ -36,7 +36,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.cameras
 
 golden: $(VENV)/.dev
-	$(BIN)/pytest tests/test_golden.py --update-golden
+	$(BIN)/pytest tests/test_golden.py tests/test_recordings.py --update-golden
 
 schema: $(VENV)/.runtime
 	$(BIN)/python -m exporter.config --schema > config.schema.json

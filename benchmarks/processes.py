@@ -81,7 +81,8 @@ def ours(shape: Shape, folder: Path) -> Iterator[Exporter]:
             f'  - {{ name: "printer-{number}", host: "{host}:{snmp_port}", location: B1 }}\n'
             for number, (host, snmp_port) in enumerate(fleet.addresses)
         )
-        config.write_text(_POLLING + "printers:\n" + "".join(entries))
+        state = f'state: {{ path: "{folder / str(port)}.db" }}\n'
+        config.write_text(_POLLING + state + "printers:\n" + "".join(entries))
         command = [sys.executable, "-m", "exporter", f"--config.file={config}", "--log.level=error"]
         with _serving(command, port, "/-/ready") as process:
             up = re.compile(rb"(?m)^printer_up\{.*\} 1$")

@@ -21,6 +21,9 @@ from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import poller_for
 from exporter.printers.record import Record, after_poll
 from exporter.printers.schedule import is_excused
+from exporter.printers.stored import KINDS as PRINTER_KINDS
+from exporter.printers.stored import Printers
+from exporter.saving import Saver
 from exporter.snmp.client import in_use
 from exporter.snmp.engines import Engines
 from exporter.state import Keeper, State, StateError
@@ -48,6 +51,8 @@ class App:
         self.cycle = Cycle(self._config.polling, self._settle)
         self.searches = Rounds("search", self._search, self._config.polling)
         self.watch: Watch | None = None
+        self.saver: Saver | None = None
+        self._printers = Printers()
         self._camera_lines: dict[str, tuple[View, Lines]] = {}
         self.registry = self_registry(self._state)
         self._state_path = self._config.state_path
@@ -58,8 +63,12 @@ class App:
     async def start(self) -> None:
         """Take the inventory up; polls begin with the first scrape, searches at once. Raises StateError."""
         self._keeper = Keeper(await asyncio.to_thread(State, self._state_path))
+        self.saver = Saver(self._keeper)
+        await self._take_printers(self.saver)
         await self._take_cameras(self._config.cameras)
         self._take(self._config)
+        for rounds in (self.cycle.rounds, self.searches):
+            rounds.ended = self.saver.start
         await self.searches.join(0)
         self._tasks = [
             asyncio.create_task(rounds.keep_going(), name="idle rounds")
@@ -75,6 +84,8 @@ class App:
         await self.cycle.close()
         self._engines.close()
         await self._take_cameras(None)
+        if self.saver:
+            await self.saver.close()
         if self._keeper:
             await self._keeper.close()
 
@@ -178,9 +189,8 @@ class App:
         """Keep what is unchanged, and the history of what is still the same host."""
         if old and keep and old.printer == printer:
             return old
-        same_host = old and (old.printer.host, old.printer.port) == (printer.host, printer.port)
         poller = poller_for(printer, self._engines.open, config.polling, now=self._now)
-        return Device(printer, poller, old.record if old and same_host else Record())
+        return Device(printer, poller, self._printers.record_of(printer))
 
     def _settle(self, device: Device, poll: Poll) -> None:
         """Take the outcome of a poll: what is known now, its lines, and a log line when the status changed."""
@@ -194,7 +204,10 @@ class App:
             excused=self._is_excused(device.printer, before, poll),
             offline_after=polling.offline_after,
             retain=polling.retain,
+            zone=self._config.zone,
+            lives=self._printers.lives,
         )
+        self._printers.settled(device.printer, device.record)
         self._lines[device.printer.name] = self._render(device)
         _log_change(device.printer.name, before, device.record, poll)
 
@@ -209,9 +222,24 @@ class App:
 
     def _place(self, device: Device) -> list[tuple[str, str]]:
         printer = device.printer
-        address = device.record.poll.address if device.record.poll else ""
-        location, labels = self._config.place(printer.location, dict(printer.labels), address or printer.host)
+        address = device.record.address or printer.host
+        location, labels = self._config.place(printer.location, dict(printer.labels), address)
         return [("location", location), *labels]
+
+    async def _take_printers(self, saver: Saver) -> None:
+        """Take up what is kept of printers; raises StateError."""
+        stored = await saver.load(PRINTER_KINDS)
+        try:
+            self._printers = await asyncio.to_thread(Printers, stored, self._take_over)
+        except ValueError as error:
+            raise self._unreadable(error) from None
+        saver.add(self._printers)
+
+    def _take_over(self, name: str) -> None:
+        """Go on with what another program has left in the state of a printer."""
+        if device := self.cycle.devices.get(name):
+            device.record = self._printers.record_of(device.printer)
+            self._lines[name] = self._render(device)
 
     async def _take_cameras(self, settings: Cameras | None) -> None:
         """Begin to watch cameras, go on with other settings, or cease; raises StateError."""
@@ -220,16 +248,21 @@ class App:
                 # A search must not end under other settings than it began with.
                 await self.searches.stop()
             self.watch.configure(settings)
-        elif settings and self._keeper:
-            stored = await self._keeper.documents(KIND)
+        elif settings and self.saver:
+            stored = {mac: text for (_, mac), text in (await self.saver.load((KIND,))).items()}
             try:
-                self.watch = Watch(settings, self._keeper, stored, now=self._now)
+                self.watch = Watch(settings, stored, now=self._now)
             except ValueError as error:
-                raise StateError(self._state_path, f"{error}: restore a backup, or move it away") from None
-        elif self.watch:
+                raise self._unreadable(error) from None
+            self.saver.add(self.watch)
+        elif self.watch and self.saver:
             watch, self.watch = self.watch, None
             await self.searches.stop()
-            await watch.close()
+            watch.close()
+            await self.saver.remove(watch)
+
+    def _unreadable(self, error: ValueError) -> StateError:
+        return StateError(self._state_path, f"{error}: restore a backup, or move it away")
 
     async def _search(self) -> None:
         """Search for cameras, and make their lines now that nobody waits."""

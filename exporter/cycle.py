@@ -54,6 +54,8 @@ class Rounds:
     """Does a thing now and then, once for all who ask at the same time; `name` is that of the task."""
 
     def __init__(self, name: str, run: Callable[[], Coroutine[None, None, None]], polling: Polling) -> None:
+        self.ended: Callable[[], None] = lambda: None
+        """Called after each round."""
         self.finished = 0
         self.last_duration: float | None = None
         self.polling = polling
@@ -111,6 +113,7 @@ class Rounds:
             log.exception("a round failed", extra={"round": self._name})
         self.finished += 1
         self.last_duration = _now() - started
+        self.ended()
 
 
 class Cycle:

@@ -4,18 +4,23 @@ import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from exporter import config
 from exporter.app import App
+from exporter.commands import kept
 from exporter.config import Config, ConfigError
+from exporter.printers import stored
+from exporter.printers.lifecycle import Life
 from exporter.simulator.agent import Agent
 from exporter.simulator.ber import Integer, Request, encode_response, encode_varbind
+from exporter.state import Changes, State, StateError
 from exporter.web import exposition
 from tests.support.agents import free_port, own_address
 from tests.test_poll import BASE, MovingMib
@@ -35,17 +40,20 @@ class Source:
 
     text: str
     now: float = MONDAY_NOON
+    state: Path | str = ":memory:"
 
     def load(self) -> Config:
-        return config.parse(HEAD + self.text)
+        return config.parse(HEAD.replace(":memory:", str(self.state)) + self.text)
 
     def clock(self) -> float:
         return self.now
 
 
 @asynccontextmanager
-async def running(text: str) -> AsyncIterator[tuple[App, Source]]:
-    source = Source(text)
+async def running(
+    text: str, state: Path | str = ":memory:", now: float = MONDAY_NOON
+) -> AsyncIterator[tuple[App, Source]]:
+    source = Source(text, now, state)
     app = App(source.load, now=source.clock)
     await app.start()
     try:
@@ -280,3 +288,231 @@ printers:
     assert value(shown, r'printer_supply_threshold_ratio\{printer="P",location="Unassigned",level="warning"\}') == "0.5"
     assert value(shown, r'printer_supply_threshold_ratio\{.*level="error",supply="Black toner"\}') == "0.1"
     assert value(shown, r"printer_supply_status\{.*\}") == "0", "33 % is above the rule's 30 %"
+
+
+# ---- what survives a restart
+
+PAGES, LEVEL = r"printer_pages_total\{.*\}", r"printer_supply_level_ratio\{.*\}"
+
+
+@dataclass
+class Desk:
+    """A printer whose values a test moves, a state file, and exporters that run on them one after the other."""
+
+    mib: MovingMib
+    text: str
+    state: Path
+    now: float = MONDAY_NOON
+
+    @asynccontextmanager
+    async def exporter(self) -> AsyncIterator[tuple[App, Source]]:
+        async with running(self.text, self.state, self.now) as (app, source):
+            yield app, source
+
+    async def forget(self, name: str) -> None:
+        """Drop the printer by a command beside a running exporter."""
+        await asyncio.to_thread(kept.forget, name, Source(self.text, state=self.state).load())
+
+    async def write(self, changes: Changes) -> None:
+        def write() -> None:
+            with closing(State(self.state)) as state:
+                for kind in changes.kinds():
+                    state.documents(kind)
+                assert state.write(changes)
+
+        await asyncio.to_thread(write)
+
+    async def documents(self) -> dict[str, list[str]]:
+        """Return the keys of the documents in the file, by kind."""
+
+        def read() -> dict[str, list[str]]:
+            with closing(State(self.state, read_only=True)) as state:
+                return {kind: list(state.documents(kind)) for kind in stored.KINDS}
+
+        return await asyncio.to_thread(read)
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    mib = MovingMib(BASE)
+    async with Agent(mib, own_address(), 0) as answering:
+        text = f'printers: [{{ name: P, host: "{answering.host}:{answering.port}" }}]'
+        yield Desk(mib, text, tmp_path / "state.db")
+
+
+def shown_now(app: App) -> str:
+    return b"".join(exposition.stream("", app.groups(["printers"]), None)).decode()
+
+
+async def test_a_silent_printer_keeps_its_last_values_and_their_age_over_a_restart(tmp_path: Path) -> None:
+    async with agent() as host:
+        text = f'printers: [{{ name: P, host: "{host}" }}]'
+        async with running(text, tmp_path / "state.db") as (app, _):
+            before = await scraped(app)
+    async with running(text, tmp_path / "state.db", MONDAY_NOON + 3600) as (app, source):
+        restored = shown_now(app)
+        assert value(restored, r"printer_up\{.*\}") is None, "nobody has asked yet"
+        for _ in range(2):
+            source.now += 60
+            silent = await scraped(app)
+    for shown in (restored, silent):
+        assert value(shown, LEVEL) == value(before, LEVEL) == "0.33"
+        assert value(shown, PAGES) == "4321"
+        assert value(shown, r"printer_last_success_timestamp_seconds\{.*\}") == str(MONDAY_NOON)
+        assert value(shown, r"printer_supply_status_changed_timestamp_seconds\{.*\}") == str(MONDAY_NOON)
+    assert value(restored, r"printer_status_changed_timestamp_seconds\{.*\}") == str(MONDAY_NOON)
+    assert value(silent, r'printer_status\{.*status="offline"\}') == "1"
+    assert value(silent, r"printer_status_changed_timestamp_seconds\{.*\}") == str(MONDAY_NOON + 3600 + 120)
+
+
+async def test_since_when_survives_a_restart_in_which_nothing_changed(desk: Desk) -> None:
+    async with desk.exporter() as (app, _):
+        await scraped(app)
+    desk.now += 3600
+    async with desk.exporter() as (app, _):
+        shown = await scraped(app)
+    assert value(shown, r"printer_status_changed_timestamp_seconds\{.*\}") == str(MONDAY_NOON)
+    assert value(shown, r"printer_supply_tracked_since_timestamp_seconds\{.*\}") == str(MONDAY_NOON)
+    assert value(shown, r"printer_polls_total\{.*\}") == "1", "what counts polls begins with the process"
+
+
+async def test_pages_by_month_go_on_over_restarts_in_the_zone_of_the_config(desk: Desk) -> None:
+    moments = (
+        (datetime(2026, 9, 30, 23, 50, tzinfo=BERLIN), 4321),
+        (datetime(2026, 9, 30, 23, 58, tzinfo=BERLIN), 4331),
+        (datetime(2026, 10, 1, 0, 2, tzinfo=BERLIN), 4351),
+    )
+    for moment, pages in moments:
+        desk.now = moment.timestamp()
+        desk.mib.set(pages=pages)
+        async with desk.exporter() as (app, _):
+            shown = await scraped(app)
+    months = dict(re.findall(r'(?m)^printer_month_pages\{.*month="(.*)"\} (\d+)$', shown))
+    assert months == {"2026-09": "10", "2026-10": "20"}
+
+
+async def test_use_and_replacements_go_on_over_restarts(desk: Desk) -> None:
+    for hour, level in enumerate((33, 13, 100)):
+        desk.now = MONDAY_NOON + hour * 3600
+        desk.mib.set(level=level)
+        async with desk.exporter() as (app, _):
+            shown = await scraped(app)
+    assert value(shown, r"printer_supply_used_ratio_total\{.*\}") == "0.2"
+    assert value(shown, r"printer_supply_replaced_total\{.*\}") == "1"
+    assert value(shown, r"printer_supply_installed_timestamp_seconds\{.*\}") == str(MONDAY_NOON + 7200)
+
+
+JAM = dict(zip((2, 3, 4, 5, 7), (3, 3, 13, 1, 8), strict=True))
+
+
+def jam(mib: MovingMib, *, present: bool) -> None:
+    for column, number in JAM.items():
+        at = (1, 3, 6, 1, 2, 1, 43, 18, 1, 1, column, 1, 8)
+        mib.values.pop(at, None)
+        if present:
+            mib.values[at] = Integer(number)
+
+
+async def test_a_jam_counts_once_whatever_restarts_in_between(desk: Desk) -> None:
+    counts = []
+    for present in (False, True, True, False, True):
+        desk.now += 60
+        jam(desk.mib, present=present)
+        async with desk.exporter() as (app, _):
+            shown = await scraped(app)
+        counts.append(value(shown, r"printer_jams_total\{.*\}"))
+    assert counts == ["0", "1", "1", "1", "2"]
+    events = dict(re.findall(r'(?m)^printer_alert_events_total\{.*code="(\w+)".*\} (\d+)$', shown))
+    assert events == {"coverOpen": "0", "jam": "2"}
+
+
+async def test_a_used_printer_that_takes_over_a_name_invents_nothing(desk: Desk) -> None:
+    async with desk.exporter() as (app, source):
+        for level, serial in ((50, b"A1"), (40, b"A1"), (100, b"B2"), (95, b"B2")):
+            source.now += 3600
+            desk.mib.set(level=level, serial=serial)
+            shown = await scraped(app)
+    assert value(shown, r"printer_supply_used_ratio_total\{.*\}") == "0.05"
+    assert value(shown, r"printer_supply_replaced_total\{.*\}") == "0"
+    assert value(shown, r"printer_identity_changed_timestamp_seconds\{.*\}") == str(MONDAY_NOON + 3 * 3600)
+
+
+async def test_a_printer_that_moves_to_another_name_takes_its_months_along_and_counts_from_0(desk: Desk) -> None:
+    async with desk.exporter() as (app, source):
+        for level, pages in ((50, 1000), (40, 1010)):
+            source.now += 3600
+            desk.mib.set(level=level, pages=pages)
+            await scraped(app)
+        source.text = desk.text.replace("name: P", "name: Q")
+        await app.reload()
+        assert shown_now(app) == ""
+        shown = await scraped(app)
+    assert value(shown, r'printer_month_pages\{printer="Q",.*\}') == "10"
+    assert value(shown, r'printer_supply_used_ratio_total\{printer="Q",.*\}') == "0.0"
+    assert 'printer="P"' not in shown
+
+
+async def test_each_cycle_is_written_without_anybody_waiting_for_it(desk: Desk) -> None:
+    async with desk.exporter() as (app, _):
+        assert app.saver
+        await app.scrape(["printers"], 10)
+        await app.saver.saved()
+        assert await desk.documents() == {"printer": ["P"], "snapshot": ["P"], "engine": ["SNMPD-1"]}
+
+
+async def test_a_printer_forgotten_by_a_command_begins_anew_with_the_next_cycle(desk: Desk) -> None:
+    async with desk.exporter() as (app, source):
+        assert app.saver
+        await app.scrape(["printers"], 10)
+        await app.saver.saved()
+        await desk.forget("P")
+        source.now += 3600
+        desk.mib.set(pages=4400)
+        await app.scrape(["printers"], 10)
+        await app.saver.saved()
+        assert shown_now(app) == ""
+        source.now += 60
+        await app.scrape(["printers"], 10)
+        shown = shown_now(app)
+    assert value(shown, r"printer_supply_tracked_since_timestamp_seconds\{.*\}") == str(MONDAY_NOON + 3660)
+    assert value(shown, r'printer_month_pages\{.*month="2026-09"\}') == "0"
+
+
+async def test_months_that_a_command_imports_are_shown_while_running(desk: Desk) -> None:
+    async with desk.exporter() as (app, _):
+        assert app.saver
+        await app.scrape(["printers"], 10)
+        await app.saver.saved()
+        imported = stored.dump_life(Life(months={"2026-08": 70}))
+        await desk.write(Changes({(stored.ENGINE, "SNMPD-1"): imported}))
+        desk.mib.set(pages=4330)
+        await app.scrape(["printers"], 10)
+        await app.saver.saved()
+        shown = shown_now(app)
+    assert dict(re.findall(r'(?m)^printer_month_pages\{.*month="(.*)"\} (\d+)$', shown)) == {
+        "2026-08": "70",
+        "2026-09": "9",
+    }
+
+
+async def test_a_printer_that_leaves_the_config_for_a_while_keeps_its_history(desk: Desk) -> None:
+    text = desk.text
+    async with desk.exporter() as (app, source):
+        await scraped(app)
+        source.text = "printers: []"
+        await app.reload()
+        assert list(app.printer_lines()) == []
+    desk.text = "printers: []"
+    async with desk.exporter():
+        pass
+    desk.text = text
+    async with desk.exporter() as (app, _):
+        assert value(shown_now(app), LEVEL) == "0.33"
+
+
+async def test_a_stored_printer_that_cannot_be_read_stops_the_start(desk: Desk) -> None:
+    await desk.write(Changes({(stored.ENGINE, "A1"): "nonsense"}))
+    app = App(Source(desk.text, state=desk.state).load)
+    with pytest.raises(StateError, match=r"engine A1: .*Invalid JSON.*restore a backup"):
+        await app.start()
+    await app.close()

@@ -348,9 +348,9 @@ def test_forget_takes_the_configured_name_and_tells_that_it_is_still_listed(desk
 @pytest.mark.parametrize(
     ("what", "why"),
     [
-        ("Twin", f"2 cameras have the name 'Twin', say which: {LOBBY}, {ROOF}"),
-        ("Nobody", "no camera 'Nobody' in the state"),
-        ("02:00:5e:10:00:77", "no camera '02:00:5e:10:00:77' in the state"),
+        ("Twin", f"2 devices have the name 'Twin', say which by MAC or serial number: {LOBBY}, {ROOF}"),
+        ("Nobody", "no camera or printer 'Nobody' in the state"),
+        ("02:00:5e:10:00:77", "no camera or printer '02:00:5e:10:00:77' in the state"),
     ],
 )
 def test_forget_drops_nothing_where_it_is_not_clear_what(desk: Desk, what: str, why: str) -> None:

@@ -94,8 +94,8 @@ def site(tmp_path: Path) -> Site:
 async def scraped(app: App) -> str:
     """Search once more, wait until the state is written, and return the exposition."""
     await app.scrape(["cameras"], 10)
-    assert app.watch
-    await app.watch.saved()
+    assert app.saver
+    await app.saver.saved()
     return b"".join(exposition.stream("", app.groups(["cameras"]), app.registry)).decode()
 
 
@@ -381,7 +381,7 @@ async def test_a_stored_camera_that_another_program_spoilt_does_not_stop_the_oth
         await scraped(app)
         await beside(site.state, Changes({(KIND, "nonsense"): "{}"}))
         assert status(await scraped(app), LOBBY) == "active"
-    assert "a stored camera cannot be used" in caplog.messages
+    assert "what another program stored cannot be used" in caplog.messages
 
 
 async def test_while_the_state_cannot_be_written_everything_goes_on_and_is_written_later(site: Site) -> None:

@@ -1,7 +1,9 @@
 """A printer's record as lines of /metrics: the exact text, what stays and goes, and that both formats stay valid."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.families import PRINTER_FAMILIES
 from exporter.metrics.lines import Lines, format_value
 from exporter.metrics.printers import render
-from exporter.printers.model import Failure, Poll, Snapshot
+from exporter.printers.model import Counters, Failure, Poll, Snapshot
 from exporter.printers.record import Record, after_poll
 from exporter.web.exposition import stream
 from tests.test_decode import Row, Tables, host, poll, random_snapshots, rows, supply_rows
@@ -144,6 +146,12 @@ printer_supply_status{P,supply="Staples",kind="staples",color=""} 0
 printer_supply_status_changed_timestamp_seconds{P,supply="Black toner",kind="toner",color="black"} 1700000000.5
 printer_supply_status_changed_timestamp_seconds{P,supply="Transfer unit",kind="transfer_unit",color=""} 1700000000.5
 printer_supply_status_changed_timestamp_seconds{P,supply="Staples",kind="staples",color=""} 1700000000.5
+printer_supply_used_ratio_total{P,supply="Black toner",kind="toner",color="black"} 0.0
+printer_supply_used_ratio_total{P,supply="Transfer unit",kind="transfer_unit",color=""} 0.0
+printer_supply_tracked_since_timestamp_seconds{P,supply="Black toner",kind="toner",color="black"} 1700000000.5
+printer_supply_tracked_since_timestamp_seconds{P,supply="Transfer unit",kind="transfer_unit",color=""} 1700000000.5
+printer_supply_replaced_total{P,supply="Black toner",kind="toner",color="black"} 0
+printer_supply_replaced_total{P,supply="Transfer unit",kind="transfer_unit",color=""} 0
 printer_supply_info{P,supply="Black toner",kind="toner",color="black",description="Black Cartridge HP CF410X",part="CF410X",unit="percent"} 1
 printer_supply_info{P,supply="Transfer unit",kind="transfer_unit",color="",description="Transfer Kit",part="",unit="impressions"} 1
 printer_supply_info{P,supply="Staples",kind="staples",color="",description="Staples",part="",unit="items"} 1
@@ -156,6 +164,8 @@ printer_supply_threshold_ratio{P,level="warning",supply="Fuser"} 0.05
 printer_supply_threshold_ratio{P,level="error",supply="Fuser"} 0.01
 printer_supply_implausible{P} 0
 printer_pages_total{P,serial="VNB3J00001",unit="impressions"} 1234
+printer_month_pages{P,month="2023-11"} 0
+printer_page_anomalies_total{P} 0
 printer_tray_level_ratio{P,tray="Tray 2",kind="removable",media="A4"} 0.2
 printer_tray_sheets{P,tray="Tray 2",kind="removable",media="A4"} 110
 printer_tray_capacity_sheets{P,tray="Tray 1",kind="manual",media=""} 100
@@ -179,6 +189,8 @@ printer_error{P,error="input_tray_empty"} 0
 printer_error{P,error="overdue_maintenance"} 0
 printer_alert{P,level="warning",code="markerTonerAlmostEmpty",group="markerSupplies",training="untrained"} 1
 printer_alert_info{P,level="warning",code="markerTonerAlmostEmpty",group="markerSupplies",training="untrained",description="Toner low"} 1
+printer_alert_events_total{P,code="markerTonerAlmostEmpty",group="markerSupplies",level="warning"} 0
+printer_jams_total{P} 0
 printer_state{P,state="other"} 0
 printer_state{P,state="unknown"} 0
 printer_state{P,state="idle"} 1
@@ -387,6 +399,19 @@ def test_lasting_values_go_after_retain() -> None:
     assert "printer_last_success_timestamp_seconds" in names(lines_of(record))
 
 
+def test_what_the_maker_counts_lasts_and_what_it_does_not_has_no_series() -> None:
+    counters = Counters((("print", "mono", 7), ("copy", "all", 0)), scans=3, duplex=None, large=0)
+    timeout = Failure("timeout", "")
+    lines = samples(lines_of(settle(replace(SNAPSHOT, counters=counters), timeout, timeout, timeout)))
+    own = re.compile("printer_(function_pages|scans|duplex_pages|large_pages)_total")
+    assert {name: value for name, value in lines.items() if own.match(name)} == {
+        'printer_function_pages_total{serial="VNB3J00001",function="print",color="mono"}': 7,
+        'printer_function_pages_total{serial="VNB3J00001",function="copy",color="all"}': 0,
+        'printer_scans_total{serial="VNB3J00001"}': 3,
+        'printer_large_pages_total{serial="VNB3J00001"}': 0,
+    }
+
+
 def test_in_a_window_a_silent_printer_is_unknown_and_keeps_its_values() -> None:
     expected = ExpectedOff(weekends=True)
     record = settle(SNAPSHOT, *[Failure("timeout", "")] * 5, excused=True)
@@ -501,6 +526,11 @@ def typical(unit: int) -> Snapshot:
 
 @pytest.mark.parametrize("unit", [19, 7])
 def test_a_typical_printer_costs_few_series(unit: int) -> None:
-    """The design allows 130; 25 of them are left for what later issues add."""
-    found = samples(lines_of(settle(typical(unit)), printer(maintenance=False, expected_off=WINDOW)))
-    assert len(found) <= 105
+    """The design allows 130, months included; each supply was replaced."""
+    record = settle(typical(unit))
+    months = {f"{2022 + number // 12}-{number % 12 + 1:02}": 1 for number in range(24)}
+    supplies = {label: replace(life, installed=AT) for label, life in record.life.supplies.items()}
+    record = replace(record, life=replace(record.life, months=months, month="2023-12", supplies=supplies))
+    found = samples(lines_of(record, printer(maintenance=False, expected_off=WINDOW)))
+    assert len([name for name in found if name.startswith("printer_month_pages")]) == 13
+    assert len(found) <= 130

@@ -276,6 +276,36 @@ def test_a_level_that_was_never_known_stays_unknown() -> None:
     assert held(snapshot(supply(Level.SOME)), snapshot(supply(Level.UNKNOWN))).says is Level.UNKNOWN
 
 
+# ---- pages that are not believed
+
+
+def test_a_reading_of_the_page_counter_that_is_held_back_does_not_show() -> None:
+    record = answered()
+    for minute, pages in enumerate((7, 9_000_000, 9, 9_000_000), 1):
+        record = answer(record, START + minute * 60, replace(snapshot(), pages=pages))
+        assert record.snapshot
+        assert record.snapshot.pages == (7 if minute < 3 else 9)
+    record = answer(record, START + 300, replace(snapshot(), pages=None))
+    assert record.snapshot
+    assert record.snapshot.pages is None
+    assert record.tally
+    assert record.tally.anomalies == 2
+
+
+# ---- addresses
+
+
+def test_the_address_stays_while_a_name_cannot_be_resolved() -> None:
+    record = after_poll(
+        answered(),
+        replace(poll(Failure("resolve", ""), START + 60), address=""),
+        excused=False,
+        offline_after=3,
+        retain=DAY,
+    )
+    assert record.address == "192.0.2.1"
+
+
 # ---- reboots
 
 

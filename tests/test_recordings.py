@@ -1,31 +1,39 @@
 """Recordings replayed by snmpsim through the real polling path.
 
-The small ones beside this file always; those of real printers where PRINTCAM_WALKS names a folder of them.
+The small ones beside this file always, each with what is exposed of it beside it (`make golden` rewrites that);
+those of real printers where PRINTCAM_WALKS names a folder of them.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from exporter.config import CommunityCredentials, EngineName
+from exporter.metrics.families import PRINTER_FAMILIES
 from exporter.metrics.printers import render
 from exporter.printers.model import Level, Poll, Snapshot
 from exporter.printers.record import Record, after_poll
 from exporter.printers.status import Severity, supply_statuses
+from exporter.printers.vendors import MAKERS, find
+from exporter.snmp.engines import Engines
 from tests.conftest import NO_WALKS
 from tests.support.agents import snmpsim
-from tests.support.fleet import poll_once, printer, snapshot_of
+from tests.support.fleet import poll_once, poller, printer, snapshot_of
 
 HERE = Path(__file__).with_name("recordings")
 WALKS = os.environ.get("PRINTCAM_WALKS", "")
 SUPPLIES = "1.3.6.1.2.1.43.11.1.1"
 PAGES = "1.3.6.1.2.1.43.10.2.1.4"
 SERIAL = "1.3.6.1.2.1.43.5.1.1.17"
+NOW = 1_790_000_000.0
+WATCHED = re.compile(r"^printer_(poll|month|jams|alert_events|page_anomalies|supply_(used|replaced))|_timestamp_")
 
 
 @contextmanager
@@ -51,9 +59,12 @@ def walks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]
         yield at
 
 
+def credentials(name: str, version: str = "2c") -> CommunityCredentials:
+    return CommunityCredentials.model_validate({"version": version, "community": SecretStr(name)})
+
+
 async def replay(at: tuple[str, int], name: str, *, version: str = "2c", engine: EngineName = "auto") -> Poll:
-    credentials = CommunityCredentials.model_validate({"version": version, "community": SecretStr(name)})
-    return await poll_once(printer(*at, credentials, name=name), engine=engine)
+    return await poll_once(printer(*at, credentials(name, version), name=name), engine=engine)
 
 
 def cells(recording: Path, column: str) -> dict[str, str]:
@@ -74,8 +85,8 @@ def check_invariants(recording: Path, snapshot: Snapshot) -> None:
         assert tray.ratio is None or 0 <= tray.ratio <= 1
     if pages := cells(recording, PAGES):
         assert snapshot.pages == int(next(iter(pages.values())))
-    if serial := cells(recording, SERIAL):
-        assert snapshot.identity.serial == next(iter(serial.values()))
+    if serial := next(iter(cells(recording, SERIAL).values()), ""):
+        assert snapshot.identity.serial == serial
     assert snapshot.identity.vendor
     assert snapshot.identity.model
 
@@ -84,17 +95,44 @@ def names_of(folder: str) -> list[str]:
     return sorted(file.stem for file in Path(folder).glob("*.snmprec")) if folder else []
 
 
+def exposed(name: str, poll: Poll) -> str:
+    """Return the sample lines of a printer that was polled once, but for those that only watching it makes."""
+    still = replace(poll, at=NOW, duration=0.0, requests=0, address="192.0.2.1")
+    record = after_poll(Record(), still, excused=False, offline_after=3, retain=1)
+    lines = render(printer("192.0.2.1", 161, credentials(name), name=name), record, [])
+    shown = [family for family in PRINTER_FAMILIES if not WATCHED.search(family.name)]
+    return b"".join(lines[family] for family in shown if family in lines).decode()
+
+
+@pytest.mark.parametrize("engine", ["gufo", "pysnmp"])
 @pytest.mark.parametrize("version", ["1", "2c"])
 @pytest.mark.parametrize("name", names_of(str(HERE)))
-async def test_small_recordings_keep_the_invariants(name: str, version: str, small: tuple[str, int]) -> None:
-    poll = await replay(small, name, version=version)
+async def test_a_small_recording_is_exposed_as_in_the_file_beside_it(
+    name: str, version: str, engine: EngineName, small: tuple[str, int], *, update_golden: bool
+) -> None:
+    poll = await replay(small, name, version=version, engine=engine)
     check_invariants(HERE / f"{name}.snmprec", snapshot_of(poll))
+    golden = HERE / f"{name}.metrics"
+    if update_golden:
+        golden.write_text(exposed(name, poll))
+    assert exposed(name, poll) == golden.read_text()
 
 
 @pytest.mark.parametrize("name", names_of(str(HERE)))
-async def test_both_engines_read_the_same(name: str, small: tuple[str, int]) -> None:
-    fast = snapshot_of(await replay(small, name, engine="gufo"))
-    assert fast == snapshot_of(await replay(small, name, engine="pysnmp"))
+async def test_a_printer_at_rest_costs_few_requests(name: str, small: tuple[str, int]) -> None:
+    engines = Engines()
+    one = poller(printer(*small, credentials(name)), engines)
+    first, second = await one.poll(), await one.poll()
+    one.close()
+    engines.close()
+    assert snapshot_of(first) == snapshot_of(second)
+    assert second.requests <= 4
+
+
+def test_every_maker_has_a_recording() -> None:
+    recordings = [cells(file, "1.3.6.1.2.1.1.2").get("0", "") for file in HERE.glob("*.snmprec")]
+    found = {maker.name for number in recordings if (maker := find(number, ""))}
+    assert found == {maker.name for maker in MAKERS}
 
 
 @pytest.mark.skipif(not WALKS, reason=NO_WALKS)
@@ -103,11 +141,7 @@ async def test_recordings_of_real_printers_keep_the_invariants(name: str, walks:
     poll = await replay(walks, name)
     snapshot = snapshot_of(poll)
     check_invariants(Path(WALKS) / f"{name}.snmprec", snapshot)
-    record = after_poll(Record(), poll, excused=False, offline_after=3, retain=1)
-    text = b"".join(
-        render(printer("h", 1, CommunityCredentials(version="2c", community=SecretStr("x"))), record, []).values()
-    )
-    series = [line.rpartition(b" ")[0] for line in text.splitlines()]
+    series = [line.rpartition(" ")[0] for line in exposed(name, poll).splitlines()]
     assert len(series) == len(set(series))
 
 

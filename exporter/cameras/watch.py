@@ -1,9 +1,9 @@
-"""The camera side of a running exporter: it searches, listens, judges, and keeps what it knows in the state."""
+"""The camera side of a running exporter: it searches, listens, judges, and tells what of it is to be kept."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,13 +11,15 @@ from exporter.cameras.model import Camera, Search, Sighting
 from exporter.cameras.network import Network
 from exporter.cameras.registry import KIND, Registry, Segment
 from exporter.config import Cameras
-from exporter.state import Changes, Conflict, Keeper
+from exporter.state import Changes, Key
 
 log = logging.getLogger(__name__)
 
 _CAMERA = TypeAdapter(Camera)
 # Lines on changes that one search may lead to; the state has them all.
 _MAX_LINES = 50
+# Documents made before the loop has its turn.
+_SLICE = 100
 
 
 def dump(camera: Camera | None) -> str | None:
@@ -48,17 +50,13 @@ class Watch:
     def __init__(
         self,
         settings: Cameras,
-        keeper: Keeper,
         stored: Mapping[str, str],
         *,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._keeper = keeper
         self._now = now
         self._monotonic = monotonic
-        self._stored = set(stored)
-        self._saving: asyncio.Task[None] | None = None
         self.last: Search | None = None
         self.registry = Registry(settings, [load(mac, text) for mac, text in stored.items()], at=now())
         self._told = dict(self.registry.cameras)
@@ -85,7 +83,7 @@ class Watch:
         self.registry.configure(settings, at=self._now())
 
     async def search(self) -> None:
-        """Search once, judge all cameras, and begin to write what changed; the disk is not waited for."""
+        """Search once and judge all cameras."""
         segments = self.registry.segments
         self._heard_since.clear()
         self.last = await self._network.search(lambda: self.registry.expects_nobody_but(self._heard_since))
@@ -93,59 +91,40 @@ class Watch:
         _log_cameras(self._told, self.registry.cameras)
         self._told = dict(self.registry.cameras)
         _log_segments(segments, self.registry.segments)
-        if self._saving is None or self._saving.done():
-            self._saving = asyncio.create_task(self._save(), name="camera state")
 
-    async def saved(self) -> None:
-        """Return when no writing is under way."""
-        if self._saving:
-            await asyncio.wait({self._saving})
-
-    async def close(self) -> None:
-        """Give the sockets back, and write what is left to write."""
+    def close(self) -> None:
+        """Give the sockets back."""
         self._network.close()
-        await self.saved()
-        await self._save()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kind of documents that is kept here."""
+        return (KIND,)
+
+    def changes(self) -> Iterator[Changes]:
+        """Yield what changed since this was last called, in pieces that do not take long to make."""
+        changed = self.registry.take_changes()
+        cameras = iter(changed.cameras.items())
+        yield Changes({}, changed.events)
+        while piece := list(islice(cameras, _SLICE)):
+            yield Changes({(KIND, mac): dump(camera) for mac, camera in piece})
+
+    def dump(self, key: Key) -> str | None:
+        """Return a camera as it is to be kept now; None for one that is to be dropped."""
+        return dump(self.registry.cameras.get(key[1]))
+
+    def merge(self, key: Key, text: str) -> None:
+        """Take over what another program may have written; raises ValueError for what cannot be read."""
+        self.registry.merge(load(key[1], text), at=self._now())
+
+    def forget(self, key: Key) -> None:
+        """Drop what another program has dropped."""
+        log.info("camera forgotten", extra={"mac": key[1]})
+        self.registry.forget(key[1])
 
     def _heard(self, sighting: Sighting) -> None:
         self.registry.heard(sighting, at=self._now(), monotonic=self._monotonic())
         self._heard_since.add(sighting.device.mac)
-
-    async def _save(self) -> None:
-        changes, kept = self._changes(), set(self.registry.cameras)
-        while conflict := await self._keeper.save(changes):
-            changes, kept = self._reconciled(conflict), set(self.registry.cameras)
-        if self._keeper.writable:
-            self._stored = kept
-
-    def _changes(self) -> Changes:
-        changed = self.registry.take_changes()
-        documents = {(KIND, mac): dump(camera) for mac, camera in changed.cameras.items()}
-        return Changes(documents, changed.events)
-
-    def _reconciled(self, conflict: Conflict) -> Changes:
-        """Take over what another program wrote meanwhile, and return what remains to be written."""
-        stored = {mac: text for (_, mac), text in conflict.documents.items()}
-        forgotten = self._stored - stored.keys()
-        for mac in forgotten:
-            log.info("camera forgotten", extra={"mac": mac})
-            self.registry.forget(mac)
-        self._stored = set(stored)
-        dropped = {mac for (_, mac), body in conflict.changes.documents.items() if body is None}
-        for mac in stored.keys() - dropped:
-            try:
-                self.registry.merge(load(mac, stored[mac]), at=self._now())
-            except ValueError as error:
-                log.warning("a stored camera cannot be used", extra={"error": error})
-        mine, now = conflict.changes, self._changes()
-        current = {(kind, mac): self.registry.cameras.get(mac) for kind, mac in mine.documents}
-        documents = {key: dump(camera) for key, camera in current.items()}
-        events = [
-            event
-            for event in (*mine.events, *now.events)
-            if event.key in self.registry.cameras and event.key not in forgotten
-        ]
-        return Changes({**documents, **now.documents}, events)
 
 
 def _log_cameras(before: Mapping[str, Camera], after: Mapping[str, Camera]) -> None:

@@ -11,7 +11,8 @@ from exporter.cameras.registry import KIND
 from exporter.cameras.watch import dump, load
 from exporter.config import Config
 from exporter.configtypes import mac as as_mac
-from exporter.state import MEMORY, Changes, State, StateError
+from exporter.printers.stored import ENGINE, KINDS, RECORD, SNAPSHOT, engine_of, load_record
+from exporter.state import MEMORY, Changes, Key, State, StateError
 
 
 class CommandError(Exception):
@@ -29,8 +30,9 @@ def import_cameras(file: Path, config: Config, zone: tzinfo) -> list[str]:
         raise CommandError(f"{file}: {error}") from None
     changed = 0
 
-    def changes(stored: Mapping[str, Camera]) -> Changes:
+    def changes(state: State) -> Changes:
         nonlocal changed
+        stored = stored_cameras(state, config.state_path)
         pairs = [(stored.get(each.mac), each) for each in found.cameras]
         now = [merged(ours, theirs) if ours else theirs for ours, theirs in pairs]
         changed = sum(stored.get(camera.mac) != camera for camera in now)
@@ -42,44 +44,78 @@ def import_cameras(file: Path, config: Config, zone: tzinfo) -> list[str]:
 
 
 def forget(name: str, config: Config) -> list[str]:
-    """Drop the one camera with this MAC or name; return what to tell. Raises CommandError and StateError."""
+    """Drop the one camera or printer with this name, MAC or serial number; return what to tell.
+
+    Raises CommandError and StateError.
+    """
     if not os.path.exists(config.state_path):  # noqa: PTH110 - pathlib raises where it may not look
         raise CommandError(f"there is no state file {config.state_path}")
     names = {known.mac: known.name for known in (config.cameras.known if config.cameras else ()) if known.name}
-    dropped = ""
+    dropped = (KIND, "")
 
-    def changes(stored: Mapping[str, Camera]) -> Changes:
+    def changes(state: State) -> Changes:
         nonlocal dropped
-        dropped = _the_one(name, stored, names)
-        return Changes({(KIND, dropped): None})
+        cameras, printers = stored_cameras(state, config.state_path), _stored_serials(state, config.state_path)
+        dropped = _the_one(name, _cameras_meant(name, cameras, names), _printers_meant(name, printers))
+        return Changes(dict.fromkeys([dropped] if dropped[0] == KIND else _documents_of(dropped[1], printers)))
 
     _change(config, changes)
-    told = [f"{dropped} is forgotten"]
-    if config.cameras and any(known.mac == dropped for known in config.cameras.known):
+    told = [f"{dropped[1]} is forgotten"]
+    if dropped[0] == KIND and config.cameras and any(known.mac == dropped[1] for known in config.cameras.known):
         told.append("  it is still listed in cameras.known: take it out there too")
+    if dropped[0] == RECORD and any(printer.name == dropped[1] for printer in config.printers):
+        told.append("  it is still listed in printers: take it out there too, or it begins anew with its next poll")
     return told
 
 
-def _the_one(name: str, stored: Mapping[str, Camera], names: Mapping[str, str]) -> str:
-    """Return the MAC that is meant."""
+def _cameras_meant(name: str, stored: Mapping[str, Camera], names: Mapping[str, str]) -> set[str]:
+    """Return the MACs that may be meant."""
     try:
-        meant = {as_mac(name)} & stored.keys()
+        return {as_mac(name)} & stored.keys()
     except ValueError:
-        meant = {mac for mac, camera in stored.items() if name in {names.get(mac), camera.label, camera.device.name}}
+        return {mac for mac, camera in stored.items() if name in {names.get(mac), camera.label, camera.device.name}}
+
+
+def _printers_meant(name: str, serials: Mapping[str, str]) -> set[str]:
+    """Return the names of the printers that may be meant."""
+    return {printer for printer, serial in serials.items() if name and name in {printer, serial}}
+
+
+def _the_one(name: str, cameras: set[str], printers: set[str]) -> Key:
+    """Return the kind and key of the device that is meant."""
+    meant = [(KIND, mac) for mac in sorted(cameras)] + [(RECORD, printer) for printer in sorted(printers)]
     if not meant:
-        raise CommandError(f"no camera {name!r} in the state")
+        raise CommandError(f"no camera or printer {name!r} in the state")
     if len(meant) > 1:
-        raise CommandError(f"{len(meant)} cameras have the name {name!r}, say which: {', '.join(sorted(meant))}")
-    return meant.pop()
+        told = ", ".join(key if kind == KIND else f"printer {key}" for kind, key in meant)
+        raise CommandError(f"{len(meant)} devices have the name {name!r}, say which by MAC or serial number: {told}")
+    return meant[0]
 
 
-def _change(config: Config, changes: Callable[[Mapping[str, Camera]], Changes]) -> None:
-    """Write what `changes` makes of the cameras stored; a running exporter takes it over with its next search."""
+def _stored_serials(state: State, path: str) -> dict[str, str]:
+    """Return the serial number of each printer that the state holds, by name; raises StateError."""
+    # All kinds are read, since `write` looks for what others changed since then.
+    records, _, _ = (state.documents(kind) for kind in KINDS)
+    try:
+        return {name: load_record(name, text).record.serial for name, text in records.items()}
+    except ValueError as error:
+        raise StateError(path, str(error)) from None
+
+
+def _documents_of(name: str, serials: Mapping[str, str]) -> list[Key]:
+    """Return the documents of a printer; that of its engine only when no other name leads to it."""
+    engine = engine_of(name, serials[name])
+    is_shared = any(engine_of(other, serial) == engine for other, serial in serials.items() if other != name)
+    return [(RECORD, name), (SNAPSHOT, name), *([] if is_shared else [(ENGINE, engine)])]
+
+
+def _change(config: Config, changes: Callable[[State], Changes]) -> None:
+    """Write what `changes` makes of what is stored; a running exporter takes it over when it saves next."""
     if config.state_path == MEMORY:
         raise CommandError("state.path is :memory:, which keeps nothing")
     state = State(config.state_path)
     try:
-        while not state.write(changes(stored_cameras(state, config.state_path))):
+        while not state.write(changes(state)):
             pass
     finally:
         state.close()

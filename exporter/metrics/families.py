@@ -51,6 +51,26 @@ SUPPLY_STATUS = Family(
 SUPPLY_STATUS_CHANGED = Family(
     "printer_supply_status_changed_timestamp_seconds", "gauge", "Since when the supply status holds, in Unix time."
 )
+SUPPLY_USED = Family(
+    "printer_supply_used_ratio_total",
+    "counter",
+    "Consumption in cartridges: rises when the level falls below the lowest since installation.",
+)
+SUPPLY_TRACKED_SINCE = Family(
+    "printer_supply_tracked_since_timestamp_seconds",
+    "gauge",
+    "When the supply was first seen or last replaced, whichever is later, in Unix time.",
+)
+SUPPLY_INSTALLED = Family(
+    "printer_supply_installed_timestamp_seconds",
+    "gauge",
+    "When a replacement was last seen, in Unix time; absent when none was.",
+)
+SUPPLY_REPLACED = Family(
+    "printer_supply_replaced_total",
+    "counter",
+    "Replacements seen: the level rose by more than ten points, or the description names another cartridge.",
+)
 SUPPLY_INFO = Family(
     "printer_supply_info",
     "info",
@@ -81,6 +101,30 @@ PAGES = Family(
     "counter",
     "Lifetime count of the first marker in its own unit (prtMarkerLifeCount); sum without (serial).",
 )
+FUNCTION_PAGES = Family(
+    "printer_function_pages_total",
+    "counter",
+    "Lifetime pages by function and color as the maker counts them, no page twice; sum without (serial).",
+)
+SCANS = Family("printer_scans_total", "counter", "Lifetime scans as the maker counts them; sum without (serial).")
+DUPLEX_PAGES = Family(
+    "printer_duplex_pages_total",
+    "counter",
+    "Lifetime two-sided pages, or sheets, as the maker counts them; sum without (serial).",
+)
+LARGE_PAGES = Family(
+    "printer_large_pages_total",
+    "counter",
+    "Lifetime pages of large format as the maker counts them; sum without (serial).",
+)
+MONTH_PAGES = Family(
+    "printer_month_pages", "gauge", "Pages by calendar month, by how much prtMarkerLifeCount rose while it was watched."
+)
+ANOMALIES = Family(
+    "printer_page_anomalies_total",
+    "counter",
+    "Times the page counter went down, or up by more than can be printed; such a reading is held back for 3 polls.",
+)
 TRAY_LEVEL = Family("printer_tray_level_ratio", "gauge", "Paper left, 0-1 (prtInputCurrentLevel over MaxCapacity).")
 TRAY_SHEETS = Family("printer_tray_sheets", "gauge", "Sheets left in a tray (prtInputCurrentLevel).")
 TRAY_CAPACITY = Family("printer_tray_capacity_sheets", "gauge", "Sheets a tray holds (prtInputMaxCapacity).")
@@ -97,6 +141,10 @@ ALERT_INFO = Family(
     "gauge",  # as an info, OpenMetrics would name it printer_alert, which is the family above
     "The printer's words for a row of its alert table (prtAlertDescription); for tables, not for rules.",
 )
+ALERT_EVENTS = Family(
+    "printer_alert_events_total", "counter", "Rows that appeared in the printer's own alert table while it was watched."
+)
+JAMS = Family("printer_jams_total", "counter", "Jams that began while it was watched, by error bit or alert row.")
 STATE = Family("printer_state", "gauge", "1 for the one state that the printer is in (hrPrinterStatus).")
 IDENTITY_CHANGED = Family(
     "printer_identity_changed_timestamp_seconds",
@@ -176,12 +224,22 @@ PRINTER_FAMILIES = (
     SUPPLY_LEVEL,
     SUPPLY_STATUS,
     SUPPLY_STATUS_CHANGED,
+    SUPPLY_USED,
+    SUPPLY_TRACKED_SINCE,
+    SUPPLY_INSTALLED,
+    SUPPLY_REPLACED,
     SUPPLY_INFO,
     SUPPLY_CAPACITY,
     SUPPLY_RAW_LEVEL,
     SUPPLY_THRESHOLD,
     IMPLAUSIBLE,
     PAGES,
+    FUNCTION_PAGES,
+    SCANS,
+    DUPLEX_PAGES,
+    LARGE_PAGES,
+    MONTH_PAGES,
+    ANOMALIES,
     TRAY_LEVEL,
     TRAY_SHEETS,
     TRAY_CAPACITY,
@@ -190,6 +248,8 @@ PRINTER_FAMILIES = (
     ERROR,
     ALERT,
     ALERT_INFO,
+    ALERT_EVENTS,
+    JAMS,
     STATE,
     IDENTITY_CHANGED,
     LAST_SUCCESS,

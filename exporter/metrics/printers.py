@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from exporter.config import Printer, Thresholds
 from exporter.metrics import families as f
 from exporter.metrics.lines import Lines, LineWriter, label_pairs
-from exporter.printers.model import Alert, Level, Poll, Snapshot, Supply
+from exporter.printers.lifecycle import Life, Tally
+from exporter.printers.model import Alert, Counters, Level, Poll, Snapshot, Supply
 from exporter.printers.names import ERROR_BITS, PRINTER_STATES
-from exporter.printers.record import FAILURE_REASONS, Record, Since
-from exporter.printers.status import STATUSES, Severity
+from exporter.printers.record import FAILURE_REASONS, Record
+from exporter.printers.status import STATUSES
 
 MAX_ALERTS = 20
 _ALERT_RANKS = ("critical", "warning", "information")
@@ -17,12 +18,17 @@ _VAGUE_UNITS = {"", "other", "unknown"}
 
 
 def render(printer: Printer, record: Record, place: Iterable[tuple[str, str]]) -> Lines:
-    """Return the lines of one printer after a poll; `place` is its location and user labels."""
+    """Return the lines of one printer; `place` is its location and user labels.
+
+    After a restart, and before its first poll ends, that is what was kept.
+    """
     writer = LineWriter([("printer", printer.name), *place])
-    if record.poll is None or record.status is None:
+    if record.status is None:
         return {}
-    _write_poll(writer, record, record.poll)
-    writer.add(f.UP, int(bool(record.up)))
+    if record.poll:
+        writer.add(f.UP, int(bool(record.up)))
+        _write_poll(writer, record, record.poll)
+    _write_times(writer, record)
     for status in STATUSES:
         writer.add(f.STATUS, int(status == record.status.status), status=status)
     writer.add(f.STATUS_CHANGED, record.status.at)
@@ -32,7 +38,7 @@ def render(printer: Printer, record: Record, place: Iterable[tuple[str, str]]) -
         writer.add(f.MAINTENANCE, int(printer.maintenance))
     _write_thresholds(writer, printer.thresholds)
     if record.snapshot:
-        _write_lasting(writer, record, record.snapshot, record.poll.address)
+        _write_lasting(writer, record, record.snapshot)
         _write_momentary(writer, record.snapshot)
     return writer.lines()
 
@@ -44,6 +50,9 @@ def _write_poll(writer: LineWriter, record: Record, poll: Poll) -> None:
     writer.add(f.POLL_FAULTS, record.faults)
     for reason in (*FAILURE_REASONS, *sorted(record.failures.keys() - set(FAILURE_REASONS))):
         writer.add(f.POLL_FAILURES, record.failures.get(reason, 0), reason=reason)
+
+
+def _write_times(writer: LineWriter, record: Record) -> None:
     if record.last_success is not None:
         writer.add(f.LAST_SUCCESS, record.last_success)
     if record.boot is not None:
@@ -57,13 +66,13 @@ def _write_thresholds(writer: LineWriter, thresholds: Thresholds, **supply: str)
     writer.add(f.SUPPLY_THRESHOLD, float(thresholds.error), level="error", **supply)
 
 
-def _write_lasting(writer: LineWriter, record: Record, snapshot: Snapshot, address: str) -> None:
+def _write_lasting(writer: LineWriter, record: Record, snapshot: Snapshot) -> None:
     """Write what stays while a printer is silent: it asleep must not make a toner alert come and go."""
     identity = snapshot.identity
     writer.add(
         f.INFO,
         1,
-        address=address,
+        address=record.address,
         vendor=identity.vendor,
         model=identity.model,
         serial=identity.serial,
@@ -71,21 +80,36 @@ def _write_lasting(writer: LineWriter, record: Record, snapshot: Snapshot, addre
         hostname=identity.hostname,
     )
     for supply in snapshot.supplies:
-        _write_supply(writer, supply, record.supplies.get(supply.row.supply))
+        _write_supply(writer, supply, record)
     writer.add(f.IMPLAUSIBLE, sum(supply.says is Level.IMPLAUSIBLE for supply in snapshot.supplies))
     if snapshot.pages is not None:
         writer.add(f.PAGES, snapshot.pages, serial=identity.serial, unit=snapshot.pages_unit)
+    _write_counters(writer, snapshot.counters, identity.serial)
     _write_trays(writer, snapshot)
+    if record.tally:
+        _write_life(writer, record.life, record.tally)
 
 
-def _write_supply(writer: LineWriter, supply: Supply, since: Since[Severity] | None) -> None:
-    row = supply.row
+def _write_counters(writer: LineWriter, counters: Counters, serial: str) -> None:
+    """Write what the maker counts, apart from the standard's count."""
+    for function, color, pages in counters.functions:
+        writer.add(f.FUNCTION_PAGES, pages, serial=serial, function=function, color=color)
+    apart = {f.SCANS: counters.scans, f.DUPLEX_PAGES: counters.duplex, f.LARGE_PAGES: counters.large}
+    for family, count in apart.items():
+        if count is not None:
+            writer.add(family, count, serial=serial)
+
+
+def _write_supply(writer: LineWriter, supply: Supply, record: Record) -> None:
+    row, since = supply.row, record.supplies.get(supply.row.supply)
     labels = label_pairs([("supply", row.supply), ("kind", row.kind), ("color", row.color)])
     if supply.ratio is not None:
         writer.add_labelled(f.SUPPLY_LEVEL, float(supply.ratio), labels)
     if since:
         writer.add_labelled(f.SUPPLY_STATUS, since.status, labels)
         writer.add_labelled(f.SUPPLY_STATUS_CHANGED, since.at, labels)
+    if record.tally:
+        _write_supply_life(writer, row.supply, labels, record.life, record.tally)
     words = label_pairs([("description", row.description), ("part", row.part), ("unit", row.unit)])
     writer.add_labelled(f.SUPPLY_INFO, 1, f"{labels},{words}")
     is_percent = row.unit == "percent" or (row.unit in _VAGUE_UNITS and supply.capacity == 100)
@@ -97,6 +121,27 @@ def _write_supply(writer: LineWriter, supply: Supply, since: Since[Severity] | N
             writer.add_labelled(f.SUPPLY_RAW_LEVEL, supply.level, f"{labels},{unit}")
     if row.overridden:
         _write_thresholds(writer, row.thresholds, supply=row.supply)
+
+
+def _write_supply_life(writer: LineWriter, supply: str, labels: str, life: Life, tally: Tally) -> None:
+    """Write what was seen of a supply since it is watched."""
+    if supply in tally.used:
+        writer.add_labelled(f.SUPPLY_USED, tally.used[supply], labels)
+    if known := life.supplies.get(supply):
+        writer.add_labelled(f.SUPPLY_TRACKED_SINCE, known.tracked_since, labels)
+        writer.add_labelled(f.SUPPLY_REPLACED, tally.replaced.get(supply, 0), labels)
+        if known.installed is not None:
+            writer.add_labelled(f.SUPPLY_INSTALLED, known.installed, labels)
+
+
+def _write_life(writer: LineWriter, life: Life, tally: Tally) -> None:
+    """Write what was seen of a printer since it is watched."""
+    for month, pages in life.recent_months.items():
+        writer.add(f.MONTH_PAGES, pages, month=month)
+    writer.add(f.ANOMALIES, tally.anomalies)
+    writer.add(f.JAMS, tally.jams)
+    for kind in tally.alerts:
+        writer.add(f.ALERT_EVENTS, kind.count, code=kind.code, group=kind.group, level=kind.level)
 
 
 def _write_trays(writer: LineWriter, snapshot: Snapshot) -> None:

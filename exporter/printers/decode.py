@@ -1,9 +1,10 @@
 """Raw values to model, pure: `structure` for what does not move, `snapshot` for what one poll brought."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeGuard
+from typing import Literal, TypeGuard
 
 from exporter.config import SupplyRule, Thresholds
 from exporter.printers import mib, names, words
@@ -11,9 +12,11 @@ from exporter.printers.model import (
     Alert,
     Bin,
     BinRow,
+    CounterRows,
     CoverRow,
     Identity,
     Level,
+    MakersLevel,
     Snapshot,
     Structure,
     Supply,
@@ -22,7 +25,7 @@ from exporter.printers.model import (
     TrayRow,
 )
 from exporter.printers.text import clean, unique
-from exporter.printers.vendors import maker_of
+from exporter.printers.vendors import maker, maker_of
 from exporter.snmp.session import SYS_UPTIME, Row, Value
 
 Cells = Mapping[str, Value]
@@ -48,14 +51,14 @@ _FIRMWARE_IN_DESCR = re.compile(
 
 
 def table_rows(table: mib.Table, rows: Iterable[Row]) -> Rows:
-    """Sort what a walk of the table's entry returned into rows; unknown columns are dropped."""
+    """Sort what a walk of the table's entry, or a GET, returned into rows; what is not of its columns is dropped."""
     columns = {str(column.number): column.name for column in table.columns}
-    skip = len(table.entry) + 1
+    entry = f"{table.entry}."
     result: dict[tuple[int, ...], dict[str, Value]] = {}
     for oid, value in rows:
-        number, _, index = oid[skip:].partition(".")
+        number, _, index = oid.removeprefix(entry).partition(".")
         name = columns.get(number)
-        if name and index:
+        if name and index and oid.startswith(entry):
             result.setdefault(tuple(map(int, index.split("."))), {})[name] = value
     return result
 
@@ -72,18 +75,29 @@ def is_ragged(table: mib.Table, rows: Rows) -> bool:
 
 
 def structure(
-    system: Cells, tables: Tables, rules: Sequence[SupplyRule] = (), thresholds: Thresholds | None = None
+    system: Cells,
+    tables: Tables,
+    rules: Sequence[SupplyRule] = (),
+    thresholds: Thresholds | None = None,
+    private: maker.Private | None = None,
 ) -> Structure:
-    """Return what the printer is made of; its rows are those of one hrDeviceIndex."""
-    device = _device_index(tables)
+    """Return what the printer is made of; its rows are those of one hrDeviceIndex.
+
+    `private` is what it answered of its maker's own objects.
+    """
+    device = device_index(tables)
     own = {name: {i: cells for i, cells in rows.items() if i[0] == device} for name, rows in tables.items()}
     charset = _charset(own)
     supplies = _supply_rows(own, charset, rules, thresholds or Thresholds())
+    identity, serial_oid = _identity(system, own, device, private)
+    counters = maker.counter_rows(private) if private else CounterRows()
+    if private:
+        supplies = _with_makers_levels(supplies, maker.levels(private))
     trays, bins, covers = _tray_rows(own, charset), _bin_rows(own, charset), _cover_rows(own, charset)
     marker, counter = next(iter(sorted(own.get("prtMarker", {}).items())), ((), {}))
     printer = own.get("hrPrinter", {}).get((device,), {})
     return Structure(
-        identity=_identity(system, own, device),
+        identity=identity,
         charset=charset,
         supplies=supplies,
         trays=trays,
@@ -93,8 +107,9 @@ def structure(
         pages_unit=_pages_unit(counter),
         state_oid=_instance("hrPrinterStatus", (device,), printer),
         errors_oid=_instance("hrPrinterDetectedErrorState", (device,), printer),
-        watched=_watched(own),
-        volatile=tuple(_volatile(system, own)),
+        watched=(*_watched(own), *filter(None, [serial_oid])),
+        volatile=(*_volatile(system, own), *_makers_volatile(serial_oid, supplies, counters)),
+        counters=counters,
     )
 
 
@@ -115,6 +130,7 @@ def snapshot(shape: Structure, values: Cells, alert_rows: Rows) -> Snapshot:
         pages=pages,
         pages_unit=shape.pages_unit,
         uptime=uptime / 100 if uptime is not None else None,
+        counters=maker.read_counters(shape.counters, values),
     )
 
 
@@ -149,7 +165,7 @@ def error_bits(octets: bytes) -> frozenset[str]:
     )
 
 
-def _device_index(tables: Tables) -> int:
+def device_index(tables: Tables) -> int:
     """Return the hrDeviceIndex of the printer: by type, by having hrPrinter, or the one that the supplies use."""
     by_type = [
         i[0] for i, row in tables.get("hrDevice", {}).items() if row.get("hrDeviceType") == mib.HR_DEVICE_PRINTER
@@ -173,23 +189,31 @@ def _charset(own: Tables) -> int:
     return 0
 
 
-def _identity(system: Cells, own: Tables, device: int) -> Identity:
+def _identity(system: Cells, own: Tables, device: int, private: maker.Private | None) -> tuple[Identity, str]:
+    """Return the identity, and the OID of the serial number where that is an object of the maker's, else ""."""
     general = next(iter(own.get("prtGeneral", {}).values()), {})
     descr = clean(system.get("sysDescr"))
-    model = (
-        clean(own.get("hrDevice", {}).get((device,), {}).get("hrDeviceDescr"))
-        or clean(general.get("prtGeneralPrinterName"))
-        or descr
-    )
-    serial = _SERIAL_IN_DESCR.search(descr)
+    told = [clean(own.get("hrDevice", {}).get((device,), {}).get("hrDeviceDescr"))]
+    told += [clean(general.get("prtGeneralPrinterName")), _told(private, "model")[1], descr]
+    model = next(filter(None, told), "")
+    serial_oid, serial = "", clean(general.get("prtGeneralSerialNumber"))
+    if not serial:
+        serial_oid, serial = _told(private, "serial")
+    in_descr = _SERIAL_IN_DESCR.search(descr)
     firmware = _FIRMWARE_IN_DESCR.search(descr)
-    return Identity(
+    identity = Identity(
         vendor=maker_of(clean(system.get("sysObjectID")), model, descr),
         model=model,
-        serial=clean(general.get("prtGeneralSerialNumber")) or (serial[1] if serial else ""),
-        firmware=next(filter(None, firmware.groups()), "") if firmware else "",
+        serial=serial or (in_descr[1] if in_descr else ""),
+        firmware=next(filter(None, firmware.groups()), "") if firmware else _told(private, "firmware")[1],
         hostname=clean(system.get("sysName")),
     )
+    return identity, serial_oid
+
+
+def _told(private: maker.Private | None, what: Literal["model", "serial", "firmware"]) -> tuple[str, str]:
+    """Return which of the maker's own objects tells this of the printer, and the text; "" and "" when none does."""
+    return maker.text(private, getattr(private.maker, what)) if private else ("", "")
 
 
 def _supply_rows(
@@ -223,6 +247,23 @@ def _supply_row(index: tuple[int, ...], cells: Cells, charset: int, colorants: M
         overridden=False,
         level_oid=_instance("prtMarkerSuppliesLevel", index, cells),
         capacity_oid=_instance("prtMarkerSuppliesMaxCapacity", index, cells),
+        cartridge=words.serial_of(text),
+    )
+
+
+def _with_makers_levels(
+    rows: tuple[SupplyRow, ...], own: Mapping[tuple[str, str], MakersLevel]
+) -> tuple[SupplyRow, ...]:
+    """Tie the maker's levels to the rows of the same kind and color, where there is one such row only.
+
+    A rule that inverts a row is about the standard's level, so such a row has no other.
+    """
+    times = Counter((row.kind, row.color) for row in rows)
+    return tuple(
+        replace(row, makers_level=own.get(supply))
+        if times[supply := (row.kind, row.color)] == 1 and not row.inverted
+        else row
+        for row in rows
     )
 
 
@@ -329,16 +370,34 @@ def _volatile(system: Cells, own: Tables) -> Iterator[str]:
             yield from filter(None, (_instance(column, index, cells) for column in columns))
 
 
+def _makers_volatile(serial_oid: str, supplies: Iterable[SupplyRow], counters: CounterRows) -> Iterable[str]:
+    """List the maker's own instances to ask at every poll, each once."""
+    counts = [*(count for _, _, count in counters.functions), counters.scans, counters.duplex, counters.large]
+    terms = [term for count in counts for term in count]
+    terms += [row.makers_level.term for row in supplies if row.makers_level]
+    return dict.fromkeys([*filter(None, [serial_oid]), *(term.oid for term in terms)])
+
+
 def _supplies(rows: tuple[SupplyRow, ...], values: Cells) -> tuple[Supply, ...]:
     found = [_supply(row, values) for row in rows]
     some = {supply.row.kind for supply in found if supply.says is Level.SOME}
     # A level of 0 of an unknown maximum is "empty" on a device whose other rows of the kind say "some left".
-    return tuple(
+    judged = (
         replace(supply, says=Level.EMPTY)
         if supply.says is Level.UNKNOWN and supply.level == 0 and supply.row.kind in some and not supply.row.inverted
         else supply
         for supply in found
     )
+    return tuple(_told_by_maker(supply, values) for supply in judged)
+
+
+def _told_by_maker(supply: Supply, values: Cells) -> Supply:
+    """Take the maker's own level where the standard's says no more than that some is left, or nothing."""
+    own = supply.row.makers_level
+    if own is None or supply.says not in {Level.SOME, Level.UNKNOWN}:
+        return supply
+    says, ratio = maker.read_level(own, values)
+    return supply if says is Level.UNKNOWN else replace(supply, says=says, ratio=ratio, source=own.name)
 
 
 def _supply(row: SupplyRow, values: Cells) -> Supply:
@@ -381,19 +440,26 @@ def _alert(cells: Cells, charset: int, idle_trays: set[int]) -> Alert | None:
         return None  # a row that only says "idle", "ready" or "sleep"
     group, row = _enum(cells, "prtAlertGroup"), _enum(cells, "prtAlertGroupIndex")
     level = "critical" if severity == names.SEVERITY_CRITICAL else "warning"
-    harmless = (
-        code in names.INFORMATION_CODES
-        or (code == names.FUSER_COLD and level == "warning")
-        or (group == names.GROUP_INPUT and row in idle_trays and code in names.TRAY_EMPTY_CODES)
-    )
+    may_be_empty = group == names.GROUP_INPUT and row in idle_trays
     return Alert(
-        level="information" if harmless else level,
+        level="information" if why_harmless(code, level, may_be_empty=may_be_empty) else level,
         code=names.ALERT_CODES.get(code, str(code)),
         group=names.ALERT_GROUPS.get(group, str(group)),
         training=names.TRAINING.get(_enum(cells, "prtAlertTrainingLevel"), "unknown"),
         description=clean(cells.get("prtAlertDescription"), charset),
         row=row if row > 0 else None,
     )
+
+
+def why_harmless(code: int, level: str, *, may_be_empty: bool) -> str:
+    """Tell in words why an alert row of this prtAlertCode is information only, "" when it is not."""
+    if code in names.INFORMATION_CODES:
+        return "the code tells of a healthy printer's day"
+    if code == names.FUSER_COLD and level == "warning":
+        return "a fuser that is cold below critical says that the printer sleeps or warms up"
+    if may_be_empty and code in names.TRAY_EMPTY_CODES:
+        return "a tray fed by hand may be empty"
+    return ""
 
 
 def _is_integer(value: Value | None) -> TypeGuard[int]:

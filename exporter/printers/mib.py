@@ -37,7 +37,8 @@ class Table:
     """A conceptual table: the OID of its entry and the columns of use to us.
 
     `walk` is "structure" (with the static part), or "poll" (anew each time, since its rows come and go). A table
-    that is `expected` of every printer is asked for again when it seems to be missing.
+    that is `expected` of every printer is asked for again when it seems to be missing. Known `rows` are got instead of
+    walked: of a maker's table in a tree that has no end.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Table:
     columns: tuple[Column, ...]
     walk: Literal["structure", "poll"] = "structure"
     expected: bool = False
+    rows: range = range(0)
 
 
 SYSTEM = (

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import TypeAlias
 
 from exporter.config import Thresholds
 
@@ -15,6 +16,64 @@ class Identity:
     serial: str = ""
     firmware: str = ""
     hostname: str = ""
+
+
+class Level(Enum):
+    """What a level says (RFC 3805, prtMarkerSuppliesLevel); LOW, nearly empty, is a maker's own word."""
+
+    KNOWN = "known"
+    SOME = "some"
+    UNRESTRICTED = "unrestricted"
+    LOW = "low"
+    EMPTY = "empty"
+    UNKNOWN = "unknown"
+    IMPLAUSIBLE = "implausible"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Where a number stands: an instance, or a record within the octets of one."""
+
+    oid: str
+    record: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MakersLevel:
+    """Where a maker keeps a level of its own: the object's name, what a full supply has, what other numbers say."""
+
+    name: str
+    term: Term
+    full: int
+    codes: tuple[tuple[int, Level], ...] = ()
+
+
+Count: TypeAlias = tuple[Term, ...]
+"""A count is the sum of its terms; one without terms is not offered."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterRows:
+    """Where a maker's counters stand; `functions` as in `Counters`."""
+
+    functions: tuple[tuple[str, str, Count], ...] = ()
+    scans: Count = ()
+    duplex: Count = ()
+    large: Count = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Pages as the maker counts them; None where it does not.
+
+    `functions` are the cells (function, color, pages) of one partition: no page is in two of them. "all" stands where
+    the maker does not split, and never beside a part of what it spans. The others count apart from it.
+    """
+
+    functions: tuple[tuple[str, str, int], ...] = ()
+    scans: int | None = None
+    duplex: int | None = None
+    large: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +92,9 @@ class SupplyRow:
     overridden: bool
     level_oid: str
     capacity_oid: str
+    makers_level: MakersLevel | None = None
+    cartridge: str = ""
+    """The serial number of what is installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +146,15 @@ class Structure:
     errors_oid: str
     watched: tuple[str, ...]
     volatile: tuple[str, ...]
-
-
-class Level(Enum):
-    """What a level says (RFC 3805, prtMarkerSuppliesLevel)."""
-
-    KNOWN = "known"
-    SOME = "some"
-    UNRESTRICTED = "unrestricted"
-    EMPTY = "empty"
-    UNKNOWN = "unknown"
-    IMPLAUSIBLE = "implausible"
+    counters: CounterRows = CounterRows()
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
     """A consumable or receptacle; `ratio` is the remaining share 0-1, for KNOWN only.
 
-    `level` and `capacity` are the device's numbers in the row's unit, None when negative or absent.
+    `level` and `capacity` are the device's numbers in the row's unit, None when negative or absent. `source` names the
+    maker's object that told `says` and `ratio`; "" is the standard's.
     """
 
     row: SupplyRow
@@ -109,6 +162,7 @@ class Supply:
     ratio: float | None
     level: int | None
     capacity: int | None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +211,7 @@ class Snapshot:
     pages_unit: str
     uptime: float | None
     """Seconds since the agent started (sysUpTime, wraps at 497 days)."""
+    counters: Counters = Counters()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.config import Polling, Printer
-from exporter.printers import decode, mib
+from exporter.printers import decode, mib, vendors
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
+from exporter.printers.vendors.maker import Maker, Private, instances
 from exporter.snmp.client import Client
 from exporter.snmp.errors import Protocol, SnmpError
 from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value
@@ -120,11 +121,20 @@ class PrinterPoller:
         system = await self._client.get([scalar.oid for scalar in mib.SYSTEM])
         named = {scalar.name: system[scalar.oid] for scalar in mib.SYSTEM if scalar.oid in system}
         tables = {table.name: await self._table(table) for table in mib.STRUCTURE_TABLES}
-        shape = decode.structure(named, tables, self._printer.supplies, self._printer.thresholds)
+        maker = vendors.find(named.get("sysObjectID"), named.get("sysDescr"))
+        private = await self._read_private(maker) if maker else None
+        shape = decode.structure(named, tables, self._printer.supplies, self._printer.thresholds, private)
         values = await self._client.get(shape.volatile)
         is_doubtful = len(shape.volatile) <= 1 or self._client.faults > 0
         max_age = _DOUBTFUL_STRUCTURE_MAX_AGE if is_doubtful else _STRUCTURE_MAX_AGE
         return _Memory(shape, read_at, read_at + max_age, values), values
+
+    async def _read_private(self, maker: Maker) -> Private:
+        """Ask for all that a printer of this maker may have; what it answers is known afterwards."""
+        values = await self._client.get(instances(maker))
+        got = {table.name: decode.table_rows(table, values.items()) for table in maker.tables if table.rows}
+        walked = {table.name: await self._table(table) for table in maker.tables if not table.rows}
+        return Private(maker, values, got | walked)
 
     def _is_due(self) -> bool:
         """Tell whether the structure is to be read again for its age."""

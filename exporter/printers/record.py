@@ -2,14 +2,19 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from datetime import UTC, tzinfo
+from types import MappingProxyType
+from typing import Final, Generic, TypeVar
 
+from exporter.printers import lifecycle
+from exporter.printers.lifecycle import Happening, Life, Tally
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
 from exporter.printers.status import Severity, supply_statuses, witness_status
 
 T = TypeVar("T")
 
 FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadline", "internal")
+NO_LIVES: Final[Mapping[str, Life]] = MappingProxyType({})
 _WRAP = 2**32 / 100
 _BOOT_TOLERANCE = 60.0
 # A clock that drifts over 497 days may place the boot minutes off after sysUpTime wrapped.
@@ -26,10 +31,15 @@ class Since(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of a printer; everything None or empty before its first poll ends."""
+    """What is known of a printer; everything None or empty before its first poll ends.
+
+    `poll`, `polls`, `faults` and `failures` are those of this process; the rest survives a restart.
+    """
 
     snapshot: Snapshot | None = None
     poll: Poll | None = None
+    address: str = ""
+    """Where it was last asked, "" before its name was resolved."""
     status: Since[str] | None = None
     supplies: Mapping[str, Since[Severity]] = field(default_factory=dict)
     excused: bool = False
@@ -43,6 +53,12 @@ class Record:
     serial: str = ""
     """The last serial number heard, however long ago."""
     identity_changed: float | None = None
+    life: Life = field(default_factory=Life)
+    """Of the engine that last answered."""
+    tally: Tally | None = None
+    """What was counted of that engine behind this name; None before it answered."""
+    happened: tuple[Happening, ...] = ()
+    """With the last poll."""
     polls: int = 0
     faults: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
@@ -53,18 +69,43 @@ class Record:
         return isinstance(self.poll.result, Snapshot) if self.poll else None
 
 
-def after_poll(record: Record, poll: Poll, *, excused: bool, offline_after: int, retain: float) -> Record:
-    """Return the record that a finished poll leads to; `excused` tells whether silence is expected now."""
+def after_poll(
+    record: Record,
+    poll: Poll,
+    *,
+    excused: bool,
+    offline_after: int,
+    retain: float,
+    zone: tzinfo = UTC,
+    lives: Mapping[str, Life] = NO_LIVES,
+) -> Record:
+    """Return the record that a finished poll leads to.
+
+    `excused` tells whether silence is expected now, `zone` is that of the months, and `lives` are those of all engines
+    known, by serial number.
+    """
+    record = replace(record, address=poll.address or record.address, happened=())
     if isinstance(poll.result, Snapshot):
-        return _answered(record, poll, poll.result, excused=excused, retain=retain)
+        return _answered(record, poll, poll.result, excused=excused, retain=retain, zone=zone, lives=lives)
     return _failed(record, poll, poll.result, excused=excused, offline_after=offline_after, retain=retain)
 
 
-def _answered(record: Record, poll: Poll, snapshot: Snapshot, *, excused: bool, retain: float) -> Record:
+def _answered(
+    record: Record,
+    poll: Poll,
+    snapshot: Snapshot,
+    *,
+    excused: bool,
+    retain: float,
+    zone: tzinfo,
+    lives: Mapping[str, Life],
+) -> Record:
     serial = snapshot.identity.serial or record.serial
     is_other = bool(record.serial) and serial != record.serial
     levels_known = _levels_known({} if is_other else record.levels_known, snapshot, poll.at, retain)
-    held = hold_levels(record.snapshot, snapshot, levels_known)
+    before, tally = _life_of(record, serial, snapshot, poll.at, lives)
+    life, tally, happened = lifecycle.after_poll(before, tally, snapshot, poll.at, zone)
+    held = hold_pages(hold_levels(record.snapshot, snapshot, levels_known), life)
     statuses = supply_statuses(held)
     return replace(
         record,
@@ -80,6 +121,9 @@ def _answered(record: Record, poll: Poll, snapshot: Snapshot, *, excused: bool, 
         boot=boot_time(record.boot, snapshot.uptime, poll.at),
         serial=serial,
         identity_changed=poll.at if is_other else record.identity_changed,
+        life=life,
+        tally=tally,
+        happened=happened,
         polls=record.polls + 1,
         faults=record.faults + poll.faults,
     )
@@ -98,8 +142,8 @@ def _failed(
     known = None if expired else record.snapshot
     return replace(
         record,
-        snapshot=_lasting(known) if known and status == "offline" else known,
-        poll=replace(poll, address=poll.address or (record.poll.address if record.poll else "")),
+        snapshot=lasting(known) if known and status == "offline" else known,
+        poll=poll,
         status=_since(record.status, status, poll.at),
         supplies={} if expired else record.supplies,
         excused=excused,
@@ -122,9 +166,9 @@ def _silent_status(record: Record, is_offline: bool, *, excused: bool) -> str:
     return "unknown"
 
 
-def _lasting(snapshot: Snapshot) -> Snapshot:
+def lasting(snapshot: Snapshot) -> Snapshot:
     """Drop what was true of the moment only; it must not come back when an expected_off window begins."""
-    return replace(snapshot, bins=(), covers=(), alerts=(), errors=None, state=None)
+    return replace(snapshot, bins=(), covers=(), alerts=(), errors=None, state=None, uptime=None)
 
 
 def _since(before: Since[T] | None, status: T, at: float) -> Since[T]:
@@ -135,6 +179,18 @@ def _supplies_since(
     before: Mapping[str, Since[Severity]], statuses: Mapping[str, Severity | None], at: float
 ) -> dict[str, Since[Severity]]:
     return {label: _since(before.get(label), status, at) for label, status in statuses.items() if status is not None}
+
+
+def _life_of(
+    record: Record, serial: str, snapshot: Snapshot, at: float, lives: Mapping[str, Life]
+) -> tuple[Life, Tally | None]:
+    """Return the life of the engine that answers, and what was counted of it behind this name so far."""
+    if serial == record.serial:
+        return record.life, record.tally
+    known = lives.get(serial) if lifecycle.is_distinct(serial) else None
+    if known and lifecycle.fits(known, snapshot, at):
+        return known, None
+    return (Life(), None) if record.serial else (record.life, record.tally)
 
 
 def _levels_known(before: Mapping[str, float], now: Snapshot, at: float, retain: float) -> dict[str, float]:
@@ -163,6 +219,11 @@ def _held(supply: Supply, known: Supply | None) -> Supply:
         return supply
     same = (known.row.description, known.row.inverted) == (supply.row.description, supply.row.inverted)
     return replace(known, row=supply.row) if same else supply
+
+
+def hold_pages(now: Snapshot, life: Life) -> Snapshot:
+    """Put the last reading of the page counter that was believed."""
+    return now if now.pages in {None, life.pages} else replace(now, pages=life.pages)
 
 
 def boot_time(before: float | None, uptime: float | None, at: float) -> float | None:

@@ -41,6 +41,8 @@ _SUPPLY_BITS = ("low_toner", "no_toner", "marker_supply_missing")
 _COUNTED_KINDS = frozenset({"toner", "ink", "drum"})
 # What the toner bits mean, on an inkjet too.
 _MARKING_KINDS = frozenset({"toner", "ink", "ribbon", "solid_wax"})
+# The share below which a maker speaks of nearly empty.
+_LOW_SHARE = 0.10
 _SUPPLY_GROUP = ALERT_GROUPS[GROUP_MARKER_SUPPLIES]
 # The kinds that an alert code can mean, for rows that do not say which supply they are about.
 _KINDS_OF_CODE = {
@@ -79,6 +81,8 @@ def level_status(supply: Supply) -> Severity | None:
         return Severity.ERROR if supply.ratio < supply.row.thresholds.error else Severity.WARNING
     if supply.says is Level.EMPTY:
         return Severity.ERROR
+    if supply.says is Level.LOW:
+        return Severity.ERROR if supply.row.thresholds.error >= _LOW_SHARE else Severity.WARNING
     return Severity.OK if supply.says in {Level.SOME, Level.UNRESTRICTED} else None
 
 

@@ -18,16 +18,24 @@ def clean(value: Value | None, mib_enum: int = 0) -> str:
     return tidy(decoded) if isinstance(decoded, str) else ""
 
 
-def _decode(octets: bytes, mib_enum: int) -> str:
+def codec_of(octets: bytes, mib_enum: int = 0) -> str:
+    """Return the codec that octets are read in, where the device declares this charset."""
     declared = CHARSETS.get(mib_enum, "latin-1")
     if declared in _SHIFTED:
-        return octets.decode(declared, "replace").replace("\N{REPLACEMENT CHARACTER}", "")
-    for codec in ("utf-8", declared):
-        try:
-            return octets.decode(codec)
-        except UnicodeDecodeError:
-            continue
-    return octets.decode("latin-1")
+        return declared
+    return next((codec for codec in ("utf-8", declared) if _can_read(octets, codec)), "latin-1")
+
+
+def _can_read(octets: bytes, codec: str) -> bool:
+    try:
+        octets.decode(codec)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decode(octets: bytes, mib_enum: int) -> str:
+    return octets.decode(codec_of(octets, mib_enum), "replace").replace("\N{REPLACEMENT CHARACTER}", "")
 
 
 def unique(labels: list[str]) -> list[str]:

@@ -33,6 +33,7 @@ _COLORS = tuple((color, re.compile(pattern, re.IGNORECASE)) for color, pattern i
 _COLORED = frozenset({"toner", "ink", "drum", "developer", "ribbon", "solid_wax"})
 
 _SERIAL_TAIL = re.compile(r"[\s;,]*\bS/?N(?:\b|(?=[A-Z]*\d)).*$", re.IGNORECASE)
+_SERIAL = re.compile(r"[\s;,]*\bS/?N(?:\b|(?=[A-Z]*\d))[\s:#.]*(?=[A-Z-]*\d)([\w-]{4,})", re.IGNORECASE)
 _PART_MARKED = re.compile(r"[\s;,]*\b(?:PN|P/N|OEM)\b[\s:#]*(?=[A-Z_-]*\d)([\w-]{4,})", re.IGNORECASE)
 # Capitals and digits mixed, as HP CF410X, Kyocera TK-8527K, Canon GPR-55 and Epson T9441 are; not "HP2" or "1".
 _PART = re.compile(r"\b(?=[A-Z\d-]*[A-Z])(?=(?:[A-Z-]*\d){2})[A-Z\d]+(?:-[A-Z\d]+)*\b")
@@ -67,6 +68,12 @@ def split_description(text: str) -> tuple[str, str]:
         return _PART_MARKED.sub("", description).strip(" ;,") or marked[1], marked[1]
     parts = [part for part in _PART.findall(description) if len(part) >= _SHORTEST_PART]
     return description.strip(" ;,") or text, parts[0] if parts else ""
+
+
+def serial_of(text: str) -> str:
+    """Return the serial number of the cartridge where a description ends with one, else ""."""
+    found = _SERIAL.search(text)
+    return found[1] if found else ""
 
 
 def _first(table: tuple[tuple[str, re.Pattern[str]], ...], text: str) -> str:

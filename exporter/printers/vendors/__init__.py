@@ -2,8 +2,31 @@
 
 import re
 
+from exporter.printers.text import clean
+from exporter.printers.vendors import (
+    brother,
+    canon,
+    epson,
+    hp,
+    konica,
+    kyocera,
+    lexmark,
+    oki,
+    ricoh,
+    samsung,
+    sharp,
+    toshiba,
+    xerox,
+)
+from exporter.printers.vendors.maker import ENTERPRISES, Maker
+from exporter.snmp.session import Value
+
+_MODULES = (brother, canon, epson, hp, konica, kyocera, lexmark, oki, ricoh, samsung, sharp, toshiba, xerox)
+MAKERS: tuple[Maker, ...] = tuple(module.MAKER for module in _MODULES)
+"""Those with objects of their own that are read."""
+
 # Private enterprise numbers (IANA), the seventh arc of sysObjectID 1.3.6.1.4.1.N.
-_MAKERS = {
+_NAMES = {
     11: "HP",
     122: "Sony",
     128: "Tektronix",
@@ -46,10 +69,9 @@ _BADGES = (
     ("Fujifilm", r"fujifilm"),
     ("HP", r"hewlett|\bhp\b"),
     ("Konica Minolta", r"konica|bizhub"),
-    *((maker, rf"\b{maker.lower()}\b") for maker in sorted(set(_MAKERS.values()) - {"HP", "Konica Minolta"})),
+    *((maker, rf"\b{maker.lower()}\b") for maker in sorted(set(_NAMES.values()) - {"HP", "Konica Minolta"})),
 )
 _PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _BADGES)
-_ENTERPRISES = "1.3.6.1.4.1."
 
 
 def maker_of(object_id: str, *descriptions: str) -> str:
@@ -58,5 +80,14 @@ def maker_of(object_id: str, *descriptions: str) -> str:
         for name, pattern in _PATTERNS:
             if pattern.search(description):
                 return name
-    number = object_id.removeprefix(_ENTERPRISES).split(".")[0] if object_id.startswith(_ENTERPRISES) else ""
-    return _MAKERS.get(int(number), "") if number.isdecimal() else ""
+    prefix = f"{ENTERPRISES}."
+    number = object_id.removeprefix(prefix).split(".")[0] if object_id.startswith(prefix) else ""
+    return _NAMES.get(int(number), "") if number.isdecimal() else ""
+
+
+def find(object_id: Value | None, description: Value | None) -> Maker | None:
+    """Return whose objects a printer has: by sysObjectID who built it, else by the name in sysDescr."""
+    number = f"{clean(object_id)}."
+    built = (maker for maker in MAKERS if number.startswith(tuple(f"{prefix}." for prefix in maker.objects)))
+    named = (maker for maker in MAKERS if maker.name == maker_of("", clean(description)))
+    return next(built, None) or (None if number.startswith(f"{ENTERPRISES}.") else next(named, None))

@@ -1,0 +1,347 @@
+"""What happens to a printer over the years: cartridges, pages by month, jams, alerts. Pure: the moment is a parameter.
+
+A `Life` is what is known of one engine, and follows its serial number. A `Tally` is what is counted behind one name;
+it begins anew when another engine answers there, so that no counter rises by what happened elsewhere.
+"""
+
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, tzinfo
+from typing import NamedTuple, TypeVar
+
+from exporter.printers.model import Snapshot, Supply, SupplyRow
+from exporter.printers.names import ALERT_GROUPS, GROUP_MARKER_SUPPLIES
+
+N = TypeVar("N", int, float)
+
+MAX_EVENT_KINDS = 50
+"""Kinds of alert rows counted for one printer; what comes after them is counted as "other"."""
+MONTHS_KEPT = 13
+MAX_SUPPLIES = 64
+"""Supplies remembered of one printer, those that vanished included: a hostile one may rename them for ever."""
+
+# Levels rise a little by themselves, and a device that tells tens comes and goes between two of them.
+_TOLERANCE = 0.10
+# A replacement does not show at once in all that a device tells: a level may settle for minutes, and descriptions are
+# read once an hour.
+_LEVEL_SETTLES = 600.0
+_DESCRIPTION_SETTLES = 7200.0
+# While one of these bits stands, a level of 0 may be that of a cartridge that somebody holds in his hand.
+_OUT_BITS = frozenset({"marker_supply_missing", "door_open"})
+_OUT_CODES = frozenset({"subunitMissing", "subunitRemoved", "markerTonerCartridgeMissing"})
+_SUPPLY_GROUP = ALERT_GROUPS[GROUP_MARKER_SUPPLIES]
+
+# No office engine prints faster; a minute more, since a reading is older than its poll's end and clocks are set.
+_PAGES_A_SECOND = 200 / 60
+_ELAPSED_MARGIN = 60.0
+# HP stores the counter every ten pages, and loses up to nine with the power.
+_STEP_BACK = 10
+_POLLS_HELD = 3
+
+# prtAlertCode: jam; of an input tray, an output, the media path (PWG 5107.3); of each finisher (RFC 3806).
+_JAM_CODES = frozenset({"jam", "815", "906", "1306", "1312", "1322"}) | {str(code) for code in range(30208, 31900, 100)}
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyLife:
+    """What is known of one supply; levels are remaining shares, times are Unix seconds."""
+
+    tracked: float = 0.0
+    """When it was first seen."""
+    installed: float | None = None
+    """When a replacement was last witnessed."""
+    lowest: float | None = None
+    """The lowest level since then; None where none was told."""
+    measure: str = ""
+    """What the level is one of: shares of different measures cannot be compared."""
+    part: str = ""
+    cartridge: str = ""
+    doubted: bool = False
+    """The last level was 0 all of a sudden, which the next has to confirm."""
+
+    @property
+    def tracked_since(self) -> float:
+        """The later of first seen and installed."""
+        return max(self.tracked, self.installed or 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Readings of the page counter that are not believed yet: the first, the last, and in how many polls."""
+
+    first: int
+    last: int
+    polls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What is known of one engine."""
+
+    supplies: Mapping[str, SupplyLife] = field(default_factory=dict)
+    pages: int | None = None
+    """The last reading of the page counter that was believed."""
+    pages_unit: str = ""
+    pages_at: float = 0.0
+    """When the counter was last read, believed or not, in Unix seconds."""
+    doubt: Doubt | None = None
+    months: Mapping[str, int] = field(default_factory=dict)
+    """Pages by month (`2026-10`), of those in which the counter was read; the newest MONTHS_KEPT."""
+    month: str = ""
+    """In which the counter was last read."""
+    alerts: tuple[tuple[str, str, str, int], ...] = ()
+    """The rows of the alert table at the last answer: level, code, group and sub-unit."""
+    jammed: bool = False
+
+    @property
+    def recent_months(self) -> dict[str, int]:
+        """Pages of the month in which the counter was last read, and of the twelve before."""
+        if not self.month:
+            return {}
+        oldest = f"{int(self.month[:4]) - 1:04}{self.month[4:]}"
+        return {month: pages for month, pages in sorted(self.months.items()) if oldest <= month <= self.month}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertCount:
+    """Rows of one kind that appeared."""
+
+    level: str
+    code: str
+    group: str
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What was counted of one engine behind one name; supplies by label."""
+
+    used: Mapping[str, float] = field(default_factory=dict)
+    """Consumption in cartridges."""
+    replaced: Mapping[str, int] = field(default_factory=dict)
+    jams: int = 0
+    anomalies: int = 0
+    alerts: tuple[AlertCount, ...] = ()
+
+
+class Happening(NamedTuple):
+    """Something worth a line in a printer's history: what, and from what to what."""
+
+    what: str
+    before: str | None = None
+    after: str | None = None
+
+
+class Outcome(NamedTuple):
+    """What a poll leads to."""
+
+    life: Life
+    tally: Tally
+    happened: tuple[Happening, ...]
+
+
+class _Step(NamedTuple):
+    """What one reading of a supply leads to."""
+
+    life: SupplyLife
+    used: float = 0.0
+    replaced: bool = False
+
+
+def after_poll(life: Life, tally: Tally | None, snapshot: Snapshot, at: float, zone: tzinfo) -> Outcome:
+    """Return what an answer leads to; `zone` is that of the months.
+
+    `tally` is None at the first answer of this engine behind its name: what stands then did not begin before our eyes.
+    """
+    is_first, tally = tally is None, tally or Tally()
+    life, tally, replaced = _after_supplies(life, tally, snapshot, at)
+    life, tally, strange = _after_pages(life, tally, snapshot, at, zone)
+    life, tally, jam = _after_alerts(life, tally, snapshot, is_first=is_first)
+    return Outcome(life, tally, (*replaced, *strange, *jam))
+
+
+def is_distinct(serial: str) -> bool:
+    """Tell whether a serial number tells printers apart: "", "unknown" and "0000000000" do not."""
+    return any(char.isdigit() for char in serial) and len(set(serial)) > 1
+
+
+def fits(life: Life, snapshot: Snapshot, at: float) -> bool:
+    """Tell whether an answer can come from the engine of this life, and not from one with the same serial number."""
+    if life.pages is None or snapshot.pages is None or life.pages_unit != snapshot.pages_unit:
+        return True
+    return -_STEP_BACK <= snapshot.pages - life.pages <= _most_pages(at - life.pages_at)
+
+
+def merged(ours: Life, theirs: Life) -> Life:
+    """Return our life with the months that only another program knows of."""
+    months = {**theirs.months, **ours.months}
+    return ours if months == ours.months else replace(ours, months=_newest(months))
+
+
+# ---- supplies
+
+
+def _after_supplies(
+    life: Life, tally: Tally, snapshot: Snapshot, at: float
+) -> tuple[Life, Tally, tuple[Happening, ...]]:
+    steps = {supply.row.supply: step for supply in snapshot.supplies if (step := _step(life, supply, snapshot, at))}
+    known = _with_vanished(life.supplies, {label: step.life for label, step in steps.items()})
+    used = {label: step.used for label, step in steps.items() if step.life.lowest is not None}
+    replaced = {label: int(step.replaced) for label, step in steps.items()}
+    tally = replace(tally, used=_summed(tally.used, used, known), replaced=_summed(tally.replaced, replaced, known))
+    happened = tuple(
+        Happening(f"replaced {label}", _percent(life.supplies[label].lowest), _percent(step.life.lowest))
+        for label, step in steps.items()
+        if step.replaced
+    )
+    return replace(life, supplies=known), tally, happened
+
+
+def _summed(before: Mapping[str, N], added: Mapping[str, N], known: Container[str]) -> dict[str, N]:
+    sums = {label: before[label] + more if label in before else more for label, more in added.items()}
+    return {label: count for label, count in {**before, **sums}.items() if label in known}
+
+
+def _with_vanished(before: Mapping[str, SupplyLife], now: Mapping[str, SupplyLife]) -> dict[str, SupplyLife]:
+    """Remember supplies that are not there for now; when there are too many, those longest gone are forgotten."""
+    vanished = [label for label in before if label not in now]
+    kept = vanished[max(0, len(vanished) + len(now) - MAX_SUPPLIES) :]
+    return {**{label: before[label] for label in kept}, **now}
+
+
+def _level(supply: Supply, snapshot: Snapshot) -> float | None:
+    """Return the level that a device tells, None where it tells none or may mean a cartridge that is not in."""
+    return None if supply.ratio == 0 and _may_be_out(supply.row.row, snapshot) else supply.ratio
+
+
+def _may_be_out(row: int, snapshot: Snapshot) -> bool:
+    return bool(_OUT_BITS & (snapshot.errors or frozenset())) or any(
+        alert.code in _OUT_CODES and alert.group == _SUPPLY_GROUP and alert.row in {row, None}
+        for alert in snapshot.alerts
+    )
+
+
+def _step(life: Life, supply: Supply, snapshot: Snapshot, at: float) -> _Step | None:
+    """Return what a reading leads to; None while nothing can be witnessed of the supply."""
+    row, level = supply.row, _level(supply, snapshot)
+    before = life.supplies.get(row.supply)
+    if before is None and level is None and not row.cartridge:
+        return None
+    before = before or SupplyLife(tracked=at)
+    measure = " ".join(filter(None, (str(row.row), "inverted" if row.inverted else "", supply.source)))
+    now = _described(before, row)
+    if _is_another(before, row) and not _is_recent(before.installed, at, _DESCRIPTION_SETTLES):
+        return _Step(replace(now, installed=at, lowest=level, measure=measure, doubted=False), replaced=True)
+    if level is None:
+        return _Step(now)
+    if before.lowest is None or before.measure != measure:
+        return _Step(replace(now, lowest=level, measure=measure, doubted=False))
+    return _level_step(now, before.lowest, level, at)
+
+
+def _level_step(now: SupplyLife, lowest: float, level: float, at: float) -> _Step:
+    fell = round(lowest - level, 9)
+    if fell < -_TOLERANCE:
+        is_new = not _is_recent(now.installed, at, _LEVEL_SETTLES)
+        installed = at if is_new else now.installed
+        return _Step(replace(now, installed=installed, lowest=level, doubted=False), replaced=is_new)
+    if fell > _TOLERANCE and level == 0 and not now.doubted:
+        return _Step(replace(now, doubted=True))
+    if fell <= 0:
+        return _Step(replace(now, doubted=False) if now.doubted else now)
+    return _Step(replace(now, lowest=level, doubted=False), used=fell)
+
+
+def _described(before: SupplyLife, row: SupplyRow) -> SupplyLife:
+    part, cartridge = row.part or before.part, row.cartridge or before.cartridge
+    is_known = (part, cartridge) == (before.part, before.cartridge)
+    return before if is_known else replace(before, part=part, cartridge=cartridge)
+
+
+def _is_another(before: SupplyLife, row: SupplyRow) -> bool:
+    """Tell whether a description names another cartridge; one that names none says nothing."""
+    pairs = ((before.part, row.part), (before.cartridge, row.cartridge))
+    return any(then and now and then != now for then, now in pairs)
+
+
+def _is_recent(moment: float | None, at: float, limit: float) -> bool:
+    return moment is not None and 0 <= at - moment <= limit
+
+
+def _percent(level: float | None) -> str | None:
+    return None if level is None else f"{level:.0%}"
+
+
+# ---- pages
+
+
+def _after_pages(
+    life: Life, tally: Tally, snapshot: Snapshot, at: float, zone: tzinfo
+) -> tuple[Life, Tally, tuple[Happening, ...]]:
+    reading = snapshot.pages
+    if reading is None:
+        return life, tally, ()
+    now = replace(life, pages_at=at, month=f"{datetime.fromtimestamp(at, zone):%Y-%m}")
+    if life.pages is None or life.pages_unit != snapshot.pages_unit:
+        return _believed(replace(now, pages_unit=snapshot.pages_unit), reading, 0), tally, ()
+    most = _most_pages(at - life.pages_at)
+    if 0 <= reading - life.pages <= most:
+        return _believed(now, reading, reading - life.pages), tally, ()
+    if life.doubt is None or not 0 <= reading - life.doubt.last <= most:
+        strange = Happening("pages", str(life.pages), str(reading))
+        return replace(now, doubt=Doubt(reading, reading)), replace(tally, anomalies=tally.anomalies + 1), (strange,)
+    return _after_doubt(now, life.pages, replace(life.doubt, last=reading)), tally, ()
+
+
+def _after_doubt(life: Life, pages: int, doubt: Doubt) -> Life:
+    """Hold a doubtful reading for some polls, a small step back until the counter has caught up.
+
+    A lower number would look like a counter that began again at 0, and the whole of it like pages printed.
+    """
+    if doubt.polls < _POLLS_HELD or 0 < pages - doubt.last <= _STEP_BACK:
+        return replace(life, doubt=replace(doubt, polls=doubt.polls + 1))
+    return _believed(life, doubt.last, doubt.last - doubt.first)
+
+
+def _believed(life: Life, reading: int, printed: int) -> Life:
+    months = {**life.months, life.month: life.months.get(life.month, 0) + printed}
+    return replace(life, pages=reading, doubt=None, months=_newest(months))
+
+
+def _newest(months: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(months.items())[-MONTHS_KEPT:])
+
+
+def _most_pages(elapsed: float) -> float:
+    return (max(0.0, elapsed) + _ELAPSED_MARGIN) * _PAGES_A_SECOND
+
+
+# ---- alerts
+
+
+def _after_alerts(
+    life: Life, tally: Tally, snapshot: Snapshot, *, is_first: bool
+) -> tuple[Life, Tally, tuple[Happening, ...]]:
+    rows = tuple(sorted((alert.level, alert.code, alert.group, alert.row or 0) for alert in snapshot.alerts))
+    appeared = Counter[tuple[str, str, str]]()
+    for (level, code, group, _), count in (Counter(rows) - Counter(life.alerts)).items():
+        appeared[level, code, group] += 0 if is_first else count
+    # The door that is opened for it hides a jam on some printers: it is over when neither is seen.
+    jammed = _shows_jam(snapshot) or (life.jammed and "door_open" in (snapshot.errors or ()))
+    began = jammed and not life.jammed and not is_first
+    tally = replace(tally, jams=tally.jams + began, alerts=_counted(tally.alerts, appeared))
+    return replace(life, alerts=rows, jammed=jammed), tally, (Happening("jam"),) if began else ()
+
+
+def _shows_jam(snapshot: Snapshot) -> bool:
+    return "jammed" in (snapshot.errors or ()) or any(alert.code in _JAM_CODES for alert in snapshot.alerts)
+
+
+def _counted(before: Iterable[AlertCount], appeared: Mapping[tuple[str, str, str], int]) -> tuple[AlertCount, ...]:
+    counts = {(each.level, each.code, each.group): each.count for each in before}
+    for kind, count in appeared.items():
+        is_known = kind in counts or len(counts) < MAX_EVENT_KINDS
+        counted_as = kind if is_known else (kind[0], "other", "other")
+        counts[counted_as] = counts.get(counted_as, 0) + count
+    return tuple(AlertCount(*kind, count) for kind, count in counts.items())

@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         ("probe", _probe, "poll one printer now and show what it says", _probe_options),
         ("cameras", _cameras, "search for cameras now and show who is there", _cameras_options),
         ("import", _import, "take over what another tool knew of cameras", _import_options),
-        ("forget", _forget, "drop a retired camera from the state", _forget_options),
+        ("forget", _forget, "drop a retired camera or printer from the state", _forget_options),
     ):
         sub = commands.add_parser(name, parents=[shared], help=text, description=f"{text.capitalize()}.")
         sub.set_defaults(command=command)
@@ -140,6 +140,9 @@ def _probe_options(parser: argparse.ArgumentParser) -> None:
         default="public",
         help="for a host that is not in the config [public]; other users of this machine can see it",
     )
+    parser.add_argument("--explain", action="store_true", help="show for every value where it comes from")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write an anonymised recording of what it answers")
+    parser.add_argument("--force", action="store_true", help="let --record overwrite a file")
 
 
 def _cameras_options(parser: argparse.ArgumentParser) -> None:
@@ -175,7 +178,7 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _forget_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("device", metavar="MAC|NAME", help="the camera to forget")
+    parser.add_argument("device", metavar="NAME|MAC|SERIAL", help="the camera or printer to forget")
 
 
 def _ipv4(text: str) -> str:
@@ -226,7 +229,9 @@ def _check(options: argparse.Namespace) -> int:
 def _probe(options: argparse.Namespace) -> int:
     loaded = config.load(options.config_file) if options.config_file else None
     printer = _printer_to_probe(options, loaded)
-    return asyncio.run(_run_probe(printer, loaded))
+    if options.record and options.record.exists() and not options.force:
+        raise CommandError(f"{options.record} exists already; --force overwrites it")
+    return asyncio.run(_run_probe(printer, loaded, options))
 
 
 def _cameras(options: argparse.Namespace) -> int:
@@ -293,10 +298,29 @@ def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Pri
     )
 
 
-async def _run_probe(printer: Printer, loaded: Config | None) -> int:
-    polling = loaded.polling if loaded else config.Polling()
-    poll, hint = await probe.ask(printer, loaded.engine if loaded else "auto", polling)
-    return 0 if probe.show(Console(), printer.name, poll, hint) else 1
+async def _run_probe(printer: Printer, loaded: Config | None, options: argparse.Namespace) -> int:
+    polling, engine = (loaded.polling, loaded.engine) if loaded else (config.Polling(), "auto")
+    answer = await probe.ask(printer, engine, polling)
+    console = Console()
+    is_answered = probe.show(console, answer)
+    if options.explain and is_answered:
+        probe.explain_to(console, answer)
+    if options.record and answer.values:
+        with Console(stderr=True).status("recording …") as status:
+            recording = await probe.record(
+                answer, engine, polling, lambda rows: status.update(f"recording … {rows} rows so far")
+            )
+        await asyncio.to_thread(_write, options.record, recording.text, force=options.force)
+        print(probe.summary(options.record, recording))
+    return 0 if is_answered else 1
+
+
+def _write(file: Path, text: str, *, force: bool) -> None:
+    try:
+        with file.open("w" if force else "x", encoding="ascii") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise CommandError(f"{file}: cannot be written: {error.strerror}") from None
 
 
 async def _run_demo(options: argparse.Namespace) -> int:

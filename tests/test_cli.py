@@ -161,6 +161,46 @@ async def test_probe_finds_printers_of_the_config_by_name_and_speaks_v3(tmp_path
     assert "SNMP v3" in shown
 
 
+async def test_probe_explains_and_records_a_printer_and_does_not_overwrite_a_recording(tmp_path: Path) -> None:
+    file = tmp_path / "odd.snmprec"
+    async with Office(base="127.78.4.1", port=0, clock=lambda: 0.0) as office:
+        first = office.printers[0]
+        host = f"{first.host}:{first.port}"
+        code, shown = await run_beside("probe", host, "--explain", f"--record={file}")
+        assert code == 0, shown
+        asked = office.agents[0].requests
+        recorded = file.read_text()
+        file.write_text("mine")
+        refused, why = await run_beside("probe", host, f"--record={file}")
+        assert office.agents[0].requests == asked, "it refuses before it asks"
+        assert (refused, file.read_text()) == (1, "mine")
+        forced, _ = await run_beside("probe", host, f"--record={file}", "--force")
+        assert (forced, file.read_text()) == (0, recorded)
+    assert "prtMarkerSuppliesLevel.1.1 = integer" in shown
+    assert f"{file}: {len(recorded.splitlines())} rows" in shown
+    assert "exists already; --force overwrites it" in why
+    assert "VNB8K6Q02T" not in recorded
+    assert "Black Cartridge HP CF410X" in recorded
+
+
+def test_nothing_is_recorded_where_nothing_answers(tmp_path: Path) -> None:
+    address, file = own_address(), tmp_path / "none.snmprec"
+    done = run("probe", f"{address}:{free_port(address)}", f"--record={file}")
+    assert done.returncode == 1
+    assert not file.exists()
+    assert "Traceback" not in done.stderr
+
+
+async def test_a_recording_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    async with Office(base="127.78.5.1", port=0, clock=lambda: 0.0) as office:
+        first = office.printers[0]
+        file = tmp_path / "no" / "folder"
+        code, shown = await run_beside("probe", f"{first.host}:{first.port}", f"--record={file}")
+    assert code == 1
+    assert f"{file}: cannot be written: No such file or directory" in shown
+    assert "Traceback" not in shown
+
+
 async def test_probe_tries_v1_where_v2c_meets_silence() -> None:
     async with Office(base="127.78.3.1", port=0, clock=lambda: 0.0) as office:
         v1_only = next(p for p in office.printers if "v1" in p.note)

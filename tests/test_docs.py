@@ -123,7 +123,7 @@ def test_the_example_of_service_discovery_is_a_valid_prometheus_config(tmp_path:
 
 def test_the_commands_of_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "README.md").read_text()
-    for arguments in ([], ["cameras"], ["import"]):
+    for arguments in ([], ["probe"], ["cameras"], ["import"]):
         with pytest.raises(SystemExit):
             cli.main([*arguments, "--help"])
     shown = capsys.readouterr().out

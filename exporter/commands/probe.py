@@ -1,18 +1,27 @@
-"""One printer, polled now and shown to a person."""
+"""One printer, polled now: shown and explained to a person, or recorded for those who cannot reach it."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from exporter.config import EngineName, Polling, Printer, UserCredentials
+from exporter.config import Credentials, EngineName, Polling, Printer, UserCredentials
+from exporter.printers.anonymise import anonymise
+from exporter.printers.explain import explain
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
 from exporter.printers.poll import poller_for
+from exporter.printers.recorder import Heard, as_snmprec, walk_all
 from exporter.printers.status import Severity, supply_statuses, witness_status
-from exporter.snmp.client import as_v1
+from exporter.snmp.client import Client, as_v1
 from exporter.snmp.engines import Engines
+from exporter.snmp.session import Value
+
+RECORD_SECONDS = 180.0
+"""How long a printer is walked for a recording."""
 
 HINTS = {
     "timeout": "It is off, asleep or elsewhere, SNMP is disabled on it, a filter drops the packets, or the community "
@@ -29,64 +38,137 @@ _BAR_WIDTH = 10
 _SAYS = {
     Level.SOME: "some left",
     Level.UNRESTRICTED: "no limit",
+    Level.LOW: "nearly empty",
     Level.EMPTY: "empty",
     Level.UNKNOWN: "unknown",
     Level.IMPLAUSIBLE: "implausible",
 }
 
 
-async def ask(printer: Printer, engine: EngineName, polling: Polling) -> tuple[Poll, str]:
-    """Poll a printer once, and where it fails ask in other ways; return the poll and a hint for a person."""
-    poll = await _poll(printer, engine, polling)
-    if not isinstance(poll.result, Failure):
-        return poll, ""
-    reason, credentials = poll.result.reason, printer.credentials
-    if reason == "timeout" and credentials.version == "2c":
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking: the entry as the printer answers it, the poll, every value heard, a hint for a person."""
+
+    printer: Printer
+    poll: Poll
+    values: Mapping[str, Value]
+    hint: str = ""
+
+    @property
+    def fails(self) -> str:
+        """Why the poll failed, "" when it was answered."""
+        return self.poll.result.reason if isinstance(self.poll.result, Failure) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """An anonymised `snmprec`, how many rows it has, how many were dropped, and in words what is missing."""
+
+    text: str
+    rows: int
+    dropped: int
+    cut: tuple[str, ...]
+
+
+async def ask(printer: Printer, engine: EngineName, polling: Polling) -> Answer:
+    """Poll a printer once, and where it fails ask in other ways."""
+    answer = await _poll(printer, engine, polling)
+    credentials = printer.credentials
+    if answer.fails == "timeout" and credentials.version == "2c":
         second = await _poll(replace(printer, credentials=as_v1(credentials)), engine, polling)
-        if not _fails(second):
-            return second, "It answers SNMPv1 only; the exporter finds that out by itself."
-    if isinstance(credentials, UserCredentials):
-        return await _ask_v3(printer, credentials, poll, engine, polling)
-    return poll, HINTS.get(reason, "")
+        if not second.fails:
+            return replace(second, hint="It answers SNMPv1 only; the exporter finds that out by itself.")
+    if answer.fails and isinstance(credentials, UserCredentials):
+        return await _ask_v3(answer, credentials, engine, polling)
+    return replace(answer, hint=HINTS.get(answer.fails, ""))
 
 
-async def _ask_v3(
-    printer: Printer, credentials: UserCredentials, poll: Poll, engine: EngineName, polling: Polling
-) -> tuple[Poll, str]:
+async def _ask_v3(answer: Answer, credentials: UserCredentials, engine: EngineName, polling: Polling) -> Answer:
     """Find out which part of SNMPv3 credentials is wrong: agents meet a wrong privacy password with silence."""
-    if _fails(poll) == "auth":  # the portable engine tells more of it than the fast one
-        detailed = await _poll(printer, "pysnmp", polling)
-        return (detailed if _fails(detailed) == "auth" else poll), HINTS["auth"]
-    if _fails(poll) == "timeout" and credentials.priv:
-        bare = credentials.model_copy(update={"priv": None})
-        if _fails(await _poll(replace(printer, credentials=bare), engine, polling)) != "timeout":
-            return poll, "It answers this user without privacy: the privacy password or protocol is wrong."
-    return poll, HINTS.get(_fails(poll), "")
+    if answer.fails == "auth":  # the portable engine tells more of it than the fast one
+        detailed = await _poll(answer.printer, "pysnmp", polling)
+        return replace(detailed if detailed.fails == "auth" else answer, hint=HINTS["auth"])
+    if answer.fails == "timeout" and credentials.priv:
+        bare = replace(answer.printer, credentials=credentials.model_copy(update={"priv": None}))
+        if (await _poll(bare, engine, polling)).fails != "timeout":
+            hint = "It answers this user without privacy: the privacy password or protocol is wrong."
+            return replace(answer, hint=hint)
+    return replace(answer, hint=HINTS.get(answer.fails, ""))
 
 
-async def _poll(printer: Printer, engine: EngineName, polling: Polling) -> Poll:
+async def _poll(printer: Printer, engine: EngineName, polling: Polling) -> Answer:
     engines = Engines(engine)
-    poller = poller_for(printer, engines.open, polling)
+    heard = Heard(engines.open)
+    poller = poller_for(printer, heard.open, polling)
     try:
-        return await poller.poll(limit=polling.poll_limit)
+        return Answer(printer, await poller.poll(limit=polling.poll_limit), heard.values)
     finally:
         poller.close()
         engines.close()
 
 
-def _fails(poll: Poll) -> str:
-    return poll.result.reason if isinstance(poll.result, Failure) else ""
+async def record(answer: Answer, engine: EngineName, polling: Polling, tell: Callable[[int], None]) -> Recording:
+    """Walk a printer that answered; `tell` is called with the number of rows so far. Raises SnmpError."""
+    printer, engines = answer.printer, Engines(engine)
+    heard = Heard(engines.open, answer.values)
+    client = Client(
+        heard.open,
+        printer.host,
+        printer.port,
+        printer.credentials,
+        timeout=polling.timeout,
+        retries=polling.retries,
+        accept_other_address=printer.accept_other_address,
+    )
+    try:
+        walked = await walk_all(client, heard, tell, limit=RECORD_SECONDS)
+    finally:
+        engines.close()
+    known = (printer.name, printer.host, answer.poll.address, *walked.addresses, *_secrets(printer.credentials))
+    anonymised = anonymise(walked.rows, filter(None, known))
+    return Recording(as_snmprec(anonymised.rows), len(anonymised.rows), anonymised.dropped, walked.cut)
 
 
-def show(console: Console, name: str, poll: Poll, hint: str) -> bool:
+def _secrets(credentials: Credentials) -> tuple[str, ...]:
+    if isinstance(credentials, UserCredentials):
+        return credentials.user, credentials.context
+    return (credentials.community.get_secret_value(),)
+
+
+def summary(file: Path, recording: Recording) -> str:
+    """Say what was recorded and what was not, and what to do before it is sent."""
+    lines = [f"{file}: {recording.rows} rows, {len(recording.text)} octets"]
+    lines += [f"  left out: {cut}" for cut in recording.cut]
+    if recording.dropped:
+        lines.append(f"  left out: {recording.dropped} rows indexed by names or addresses")
+    lines.append(
+        "Serial numbers, names, places, addresses and what looks like them are masked. A program cannot know them all: "
+        "look at the file before you send it."
+    )
+    return "\n".join(lines)
+
+
+def show(console: Console, answer: Answer) -> bool:
     """Print what a poll found, and the hint; return whether it was answered."""
+    name, poll = answer.printer.name, answer.poll
     if isinstance(poll.result, Failure):
         console.print(Text(f"{name}: {poll.result.reason}: {poll.result.detail}", style="red"))
     else:
         console.print(Group(*_sections(name, poll, poll.result)))
-    if hint:
-        console.print(Text(hint))
-    return not isinstance(poll.result, Failure)
+    if answer.hint:
+        console.print(Text(answer.hint))
+    return not answer.fails
+
+
+def explain_to(console: Console, answer: Answer) -> None:
+    """Print where every value comes from: what it is and by which rule, and below it each object and what it said."""
+    facts = explain(answer.values, answer.printer.supplies, answer.printer.thresholds)
+    for of, group in groupby(facts, key=lambda fact: fact.of):
+        console.print(Text(f"\n{of}", style="bold"))
+        for fact in group:
+            console.print(Text(f"  {fact.what}: {fact.shown or '-'}  ({fact.rule})"), soft_wrap=True)
+            for source in fact.sources:
+                console.print(Text(f"    {source.name} = {source.raw}  [{source.oid}]", style="dim"), soft_wrap=True)
 
 
 def _sections(name: str, poll: Poll, snapshot: Snapshot) -> Iterable[RenderableType]:

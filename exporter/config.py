@@ -88,7 +88,7 @@ NOTHING_TO_WATCH: Final = (
     ' or write "cameras:" to search for cameras'
 )
 
-_UNIQUE = {"name": "name", "host": "host and port", "mac": "MAC address"}  # keys → what no two devices share
+_UNIQUE = {"name": "name", "mac": "MAC address"}  # keys → what no two devices share
 
 _Entry: TypeAlias = tuple[yamlsource.Path, yamlsource.Mapping]
 
@@ -368,6 +368,8 @@ class PrinterEntry(PrinterOptions):
     """The `printer` label; unique."""
     host: HostName
     """Name or address, with :port when it is not 161."""
+    device: Annotated[int, Field(strict=True, ge=0), BeforeValidator(scalar)] | None = None
+    """hrDeviceIndex of one of several printers behind one address; found by itself when absent."""
 
 
 class StateFile(_Model):
@@ -481,6 +483,7 @@ class Printer:
     supplies: tuple[SupplyRule, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     accept_other_address: bool = False
+    device: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,6 +590,7 @@ def _printer(entry: PrinterEntry, file: ConfigFile) -> Printer:
         supplies=(*entry.supplies, *defaults.supplies, *file.supplies),
         thresholds=source("thresholds").thresholds or file.thresholds,
         accept_other_address=source("accept_other_address").accept_other_address,
+        device=entry.device,
     )
 
 
@@ -638,7 +642,8 @@ def _seconds_at(document: yamlsource.Document, path: tuple[str, ...], default: f
 
 def _twins(document: yamlsource.Document) -> Iterator[Finding]:
     """Printers, and known cameras, with something that an earlier one has to itself."""
-    yield from _alike(document, _entries(document, "printers"), "printer", name=str, host=_endpoint)
+    yield from _alike(document, _entries(document, "printers"), "printer", name=str)
+    yield from _same_printers(document)
     yield from _alike(document, _entries(document, "cameras", "known"), "camera", name=str, mac=_mac)
 
 
@@ -653,6 +658,33 @@ def _alike(
             place = (*path, key)
             if identity is not None and (other := first.setdefault((key, identity), place)) != place:
                 yield Finding(place, f"the {device} in line {document.line(other)} has the same {_UNIQUE[key]}")
+
+
+def _same_printers(document: yamlsource.Document) -> Iterator[Finding]:
+    """Printers at the host and port of an earlier one, unless each says which device it is and they differ."""
+    seen: dict[object, dict[int | None, yamlsource.Path]] = {}
+    for path, entry in _entries(document, "printers"):
+        host, device = entry.get("host"), scalar(entry.get("device"))
+        endpoint = _endpoint(host) if isinstance(host, str) else None
+        if endpoint is None:
+            continue
+        device = device if isinstance(device, int) else None
+        earlier, place = seen.setdefault(endpoint, {}), (*path, "host")
+        if earlier and (device is None or None in earlier or device in earlier):
+            yield _same_printer(place, device, earlier, document)
+        earlier.setdefault(device, place)
+
+
+def _same_printer(
+    place: yamlsource.Path,
+    device: int | None,
+    earlier: Mapping[int | None, yamlsource.Path],
+    document: yamlsource.Document,
+) -> Finding:
+    other = earlier.get(device) or next(iter(earlier.values()))
+    what = "host and port" if device is None or device not in earlier else "host, port and device"
+    ask = "" if device in earlier else "; give each its device"
+    return Finding(place, f"the printer in line {document.line(other)} has the same {what}{ask}")
 
 
 def _mac(text: str) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from exporter.config import Polling, Printer
-from exporter.printers.model import Poll
+from exporter.printers.model import Poll, Snapshot
 from exporter.printers.record import Record
 
 log = logging.getLogger(__name__)
@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 _SILENT_SHARE = 4
 # Scrapes come a little early or late; a printer with an interval of its own must not miss its turn for that.
 _INTERVAL_SLACK = 1.0
+# A printer that sleeps is left alone for longer and longer, up to this.
+_LONGEST_NAP = 600.0
 
 
 class Poller(Protocol):
@@ -40,6 +42,8 @@ class Device:
     record: Record = field(default_factory=Record)
     task: asyncio.Task[None] | None = None
     started: float = float("-inf")
+    nap: float = 0.0
+    """Seconds for which it is left alone since it sleeps; 0 while it does not."""
 
 
 @dataclass(slots=True)
@@ -169,7 +173,14 @@ class Cycle:
             await asyncio.wait(awaited, timeout=self._polling.deadline)
 
     def _is_due(self, device: Device, now: float) -> bool:
-        return now - device.started >= device.printer.interval - _INTERVAL_SLACK
+        return now - device.started >= max(device.printer.interval, device.nap) - _INTERVAL_SLACK
+
+    def _next_nap(self, device: Device, poll: Poll) -> float:
+        """Return twice the last nap, or the interval, while a printer says that it sleeps."""
+        if not (isinstance(poll.result, Snapshot) and poll.result.asleep):
+            return 0.0
+        usual = max(device.printer.interval, self._polling.min_interval)
+        return min(2 * max(device.nap, usual), _LONGEST_NAP)
 
     async def _poll(self, device: Device) -> None:
         silent = device.record.up is False
@@ -178,6 +189,7 @@ class Cycle:
             async with extra, self._slots:
                 device.started = _now()
                 poll = await device.poller.poll(silent=silent, limit=self._polling.poll_limit)
+            device.nap = self._next_nap(device, poll)
             self._settle(device, poll)
         except Exception:
             log.exception("a poll could not be used", extra={"printer": device.printer.name})

@@ -816,7 +816,14 @@ def test_the_example_loads_without_its_environment() -> None:
         "Front desk",
         "Warehouse",
         "Copy shop",
+        "Labels",
+        "Receipts",
     ]
+    assert [(printer.host, printer.device) for printer in example.printers[-2:]] == [
+        ("10.10.7.20", 1),
+        ("10.10.7.20", 2),
+    ]
+    assert example.printers[0].device is None
     assert example.cameras is not None
     assert [camera.name for camera in example.cameras.known] == ["Lobby", "Gate"]
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -35,6 +35,7 @@ class FakePoller:
 
     delay: float = 0.0
     answers: bool = True
+    asleep: bool = False
     asked: list[tuple[float, bool]] = field(default_factory=list)
     closed: bool = False
     under_way: int = 0
@@ -52,7 +53,7 @@ class FakePoller:
         except TimeoutError:
             result: Snapshot | Failure = Failure("deadline", "")
         else:
-            result = SNAPSHOT if self.answers else Failure("timeout", "")
+            result = replace(SNAPSHOT, asleep=self.asleep) if self.answers else Failure("timeout", "")
         finally:
             self.under_way -= 1
             self.gauge(-1)
@@ -256,6 +257,65 @@ def test_a_printer_with_an_interval_sits_cycles_out() -> None:
             await cycle.rounds.join(29.5)
             await asyncio.sleep(60)
         assert [at for at, _ in poller.asked] == [0, 300, 600]
+        await cycle.close()
+
+    travel(scenario)
+
+
+async def scrape_each_minute(cycle: Cycle, minutes: int) -> None:
+    for _ in range(minutes):
+        await cycle.rounds.join(29.5)
+        await asyncio.sleep(60)
+
+
+def test_a_printer_that_sleeps_is_asked_less_and_less_often_but_within_ten_minutes() -> None:
+    async def scenario() -> None:
+        sleeper, other = FakePoller(asleep=True), FakePoller()
+        cycle = office({"sleeper": sleeper, "other": other}, Polling(min_interval=30))
+        await scrape_each_minute(cycle, 40)
+        assert [at for at, _ in sleeper.asked] == [0, 60, 180, 420, 900, 1500, 2100]
+        assert len(other.asked) == 40
+        assert cycle.devices["sleeper"].record.up
+        await cycle.close()
+
+    travel(scenario)
+
+
+@pytest.mark.parametrize(("answers", "asleep"), [(True, False), (False, True)])
+def test_the_first_poll_that_does_not_find_a_printer_asleep_ends_the_long_waits(*, answers: bool, asleep: bool) -> None:
+    async def scenario() -> None:
+        poller = FakePoller(asleep=True)
+        cycle = office({"a": poller}, Polling(min_interval=30))
+        await scrape_each_minute(cycle, 7)
+        poller.answers, poller.asleep = answers, asleep
+        await scrape_each_minute(cycle, 3)
+        assert [at for at, _ in poller.asked] == [0, 60, 180, 420, 480, 540]
+        await cycle.close()
+
+    travel(scenario)
+
+
+@pytest.mark.parametrize(("interval", "asked"), [(120, [0, 240, 720, 1320]), (900, [0, 900])])
+def test_a_sleeping_printer_waits_from_its_own_interval_on_and_never_less_than_that(
+    interval: float, asked: list[float]
+) -> None:
+    async def scenario() -> None:
+        poller = FakePoller(asleep=True)
+        cycle = office({"a": poller}, Polling(min_interval=30), interval=interval)
+        await scrape_each_minute(cycle, 25)
+        assert [at for at, _ in poller.asked] == asked
+        await cycle.close()
+
+    travel(scenario)
+
+
+def test_a_sleeping_printer_that_somebody_asks_for_is_asked_at_once() -> None:
+    async def scenario() -> None:
+        poller = FakePoller(asleep=True)
+        cycle = office({"a": poller}, Polling(min_interval=30))
+        await scrape_each_minute(cycle, 8)
+        await cycle.poll(cycle.devices["a"])
+        assert [at for at, _ in poller.asked] == [0, 60, 180, 420, 480]
         await cycle.close()
 
     travel(scenario)

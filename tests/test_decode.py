@@ -322,6 +322,32 @@ def test_the_rows_are_those_of_the_printers_own_hr_device_index(tables: Tables, 
     assert {cover for cover, _ in poll(tables).covers} == covers
 
 
+def test_the_chosen_device_is_taken_and_another_printers_alerts_are_left_out() -> None:
+    tables = {**host(1), **covers_of(1, 2)}
+    alerts: dict[tuple[int, ...], Row] = {
+        (1, 1): {"prtAlertSeverityLevel": 3, "prtAlertCode": 3},
+        (2, 1): {"prtAlertSeverityLevel": 3, "prtAlertCode": 8},
+    }
+    for chosen, cover, code in ((None, "Cover of 1", "coverOpen"), (2, "Cover of 2", "jam")):
+        shape = structure({}, tables, chosen=chosen)
+        assert [row.cover for row in shape.covers] == [cover]
+        assert [alert.code for alert in snapshot(shape, {}, alerts).alerts] == [code]
+
+
+def test_an_alert_row_of_a_device_that_is_no_printer_counts() -> None:
+    shape = structure({}, {**host(5), **covers_of(5)})
+    rows_: dict[tuple[int, ...], Row] = {(1, 1): {"prtAlertSeverityLevel": 3, "prtAlertCode": 8}}
+    assert [alert.code for alert in snapshot(shape, {}, rows_).alerts] == ["jam"]
+
+
+def test_the_makers_objects_are_nobodys_where_one_of_several_printers_is_chosen() -> None:
+    tables = {**host(1), **covers_of(1, 2)}
+    told = {"sysDescr": b"HP ETHERNET,SN:VNB3J00001,PID:x"}
+    assert structure(told, tables).identity.serial == "VNB3J00001"
+    assert structure(told, tables, chosen=2).identity.serial == ""
+    assert structure(told, covers_of(2), chosen=2).identity.serial == "VNB3J00001"
+
+
 def test_a_row_whose_index_lost_its_second_part_counts() -> None:
     """Pantum drops the last sub-index."""
     cells: Row = {"prtMarkerSuppliesType": TONER, "prtMarkerSuppliesLevel": 3, "prtMarkerSuppliesSupplyUnit": PERCENT}
@@ -784,3 +810,23 @@ def test_whatever_a_device_says_is_decoded_to_sound_values(found: Snapshot) -> N
     assert found.pages is None or found.pages >= 0
     assert found.uptime is None or found.uptime >= 0
     assert all(alert.code != "1801" for alert in found.alerts)
+
+
+@pytest.mark.parametrize(
+    ("row", "state", "expected"),
+    [
+        ({"SeverityLevel": UNARY, "Group": 5, "Code": 23}, 3, True),  # RFC 3805: subunitPowerSaver
+        ({"SeverityLevel": 0, "Group": 0, "Code": 0, "Description": b"Sleep"}, 3, True),  # Brother
+        ({"SeverityLevel": 1, "Group": 1, "Code": 1, "Description": b"Sleeping..."}, 3, True),
+        ({"SeverityLevel": 0, "Group": 0, "Code": 0, "Description": b"Ready"}, 3, False),
+        ({"SeverityLevel": 0, "Group": 0, "Code": 0, "Description": b"Sleepless"}, 3, False),
+        ({"SeverityLevel": CRITICAL, "Group": 5, "Code": 8, "Description": b"Sleep unit jammed"}, 3, False),
+        ({"SeverityLevel": UNARY, "Group": 10, "Code": 1001}, 3, False),  # Kyocera: asleep, or warming up
+        ({"SeverityLevel": UNARY, "Group": 5, "Code": 23}, 4, False),  # a row that was left behind
+    ],
+)
+def test_a_printer_sleeps_when_its_alert_table_says_so_and_it_does_not_work(
+    row: Row, state: int, expected: bool
+) -> None:
+    tables: Tables = {"hrPrinter": {(1,): {"hrPrinterStatus": state}}}
+    assert poll(tables, alerts={1: row}).asleep is expected

@@ -1,7 +1,7 @@
 """What happens to a printer over the years, told as scenarios with the time of each reading."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -592,3 +592,38 @@ def test_months_that_only_another_program_knows_are_taken_over() -> None:
 
 def test_nobody_has_months_before_the_counter_was_read() -> None:
     assert Story().hears(CLEAR).life.recent_months == {}
+
+
+# ---- supplies that were not empty once
+
+
+def filled_after(*supplies: Supply, life: Life | None = None) -> tuple[str, ...]:
+    return lifecycle.after_poll(life or Life(), None, answer(*supplies), START, UTC).life.filled
+
+
+@pytest.mark.parametrize("level", [0.01, 1.0, Level.SOME, Level.LOW])
+def test_a_supply_that_holds_something_is_remembered_as_one_that_was_filled(level: float | Level) -> None:
+    assert filled_after(supply(level)) == (BLACK,)
+
+
+@pytest.mark.parametrize("level", [0.0, Level.UNKNOWN, Level.EMPTY, Level.UNRESTRICTED])
+def test_a_supply_that_tells_of_nothing_in_it_is_not_yet_one_that_was_filled(level: float | Level) -> None:
+    assert filled_after(supply(level)) == ()
+
+
+def test_a_full_container_counted_the_other_way_round_is_filled() -> None:
+    assert filled_after(replace(supply(0.0, inverted=True), level=100)) == (BLACK,)
+
+
+def test_a_supply_stays_one_that_was_filled_when_it_runs_empty_or_is_gone() -> None:
+    life = Life(filled=(BLACK,))
+    assert filled_after(supply(0.0), life=life) == (BLACK,)
+    assert filled_after(supply(0.5, label="Fuser"), life=life) == (BLACK, "Fuser")
+
+
+def test_a_printer_that_renames_its_supplies_for_ever_does_not_fill_the_memory() -> None:
+    life = Life()
+    for number in range(MAX_SUPPLIES + 9):
+        life = lifecycle.after_poll(life, None, answer(supply(0.5, label=f"Toner {number}")), START, UTC).life
+    assert len(life.filled) == MAX_SUPPLIES
+    assert life.filled[-1] == f"Toner {MAX_SUPPLIES + 8}"

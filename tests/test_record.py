@@ -440,3 +440,55 @@ def test_whatever_happens_counters_never_fall_and_the_record_is_of_one_piece(
             not is_answer and not excused and record.failures_in_row >= offline_after
         )
         assert record.snapshot is None or record.silence <= retain
+
+
+# ---- supplies that may not be there
+
+
+def test_a_supply_that_was_never_above_0_has_neither_ratio_nor_status() -> None:
+    record = answer(answered(snapshot(supply(ratio=0.0))), START + 60, snapshot(supply(ratio=0.0)))
+    assert record.snapshot
+    assert (record.snapshot.supplies[0].ratio, record.snapshot.supplies[0].level) == (None, 0)
+    assert (record.supplies, status(record)) == ({}, "ok")
+
+
+def test_a_supply_that_falls_to_0_is_an_error_at_once() -> None:
+    record = answer(answered(), START + 60, snapshot(supply(ratio=0.0)))
+    assert record.supplies == {"Black toner": Since(Severity.ERROR, START + 60)}
+
+
+def test_a_supply_that_said_some_left_and_then_0_is_an_error_at_once_and_stays_one() -> None:
+    record = answered(snapshot(supply(Level.SOME)))
+    for at in (START + 60, START + 120):
+        record = answer(record, at, snapshot(supply(ratio=0.0)))
+        assert record.supplies == {"Black toner": Since(Severity.ERROR, START + 60)}
+
+
+def test_a_new_printer_whose_toner_is_empty_is_an_error_as_soon_as_a_bit_says_so() -> None:
+    empty = snapshot(supply(ratio=0.0), errors=frozenset({"no_toner"}))
+    record = answer(answered(snapshot(supply(ratio=0.0))), START + 60, empty)
+    assert record.supplies == {"Black toner": Since(Severity.ERROR, START + 60)}
+
+
+def test_an_empty_supply_is_unknown_again_when_nothing_speaks_of_it_any_more_and_it_was_never_filled() -> None:
+    record = answered(snapshot(supply(ratio=0.0), errors=frozenset({"no_toner"})))
+    assert answer(record, START + 60, snapshot(supply(ratio=0.0))).supplies == {}
+
+
+def test_what_was_filled_is_known_of_an_engine_wherever_it_moves() -> None:
+    life = answered().life
+    moved = after_poll(
+        answered(snapshot(serial="B2")),
+        poll(snapshot(supply(ratio=0.0)), START + 60),
+        excused=False,
+        offline_after=3,
+        retain=7 * DAY,
+        lives={"A1": life},
+    )
+    assert moved.supplies == {"Black toner": Since(Severity.ERROR, START + 60)}
+
+
+def test_a_silent_printer_is_not_said_to_sleep_when_it_is_offline() -> None:
+    record = fail(answered(replace(snapshot(), asleep=True)), START + 60, START + 120, START + 180)
+    assert record.snapshot
+    assert not record.snapshot.asleep

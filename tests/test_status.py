@@ -1,5 +1,7 @@
 """What a snapshot means: the status of each supply, and the worst of three witnesses for the printer."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,14 @@ from hypothesis import strategies as st
 from exporter.config import Thresholds
 from exporter.printers.model import Alert, Identity, Level, Snapshot, Supply, SupplyRow
 from exporter.printers.names import ERROR_BITS
-from exporter.printers.status import STATUSES, Severity, level_status, supply_statuses, witness_status
+from exporter.printers.status import (
+    STATUSES,
+    Severity,
+    level_status,
+    supply_statuses,
+    without_ghosts,
+    witness_status,
+)
 
 OK, WARNING, ERROR = Severity.OK, Severity.WARNING, Severity.ERROR
 
@@ -301,3 +310,65 @@ def test_nobody_is_better_than_what_was_said_of_it(
     assert worst.name.lower() in STATUSES
     assert worst is ERROR or all(one.level != "critical" for one in alerts)
     assert worst is not OK or not errors
+
+
+# ---- supplies that may not be there
+
+
+def judged(found: Snapshot, *filled: str) -> list[Severity | None]:
+    return statuses(without_ghosts(found, filled))
+
+
+def test_a_supply_that_says_0_and_was_never_anything_else_is_unknown() -> None:
+    ghost = without_ghosts(snapshot(replace(supply(0.0), level=0), errors=set()), ()).supplies[0]
+    assert (ghost.says, ghost.ratio, ghost.level) == (Level.UNKNOWN, None, 0)
+    assert judged(snapshot(supply(0.0), supply(0.5, row=2))) == [None, OK]
+
+
+def test_a_supply_that_may_not_be_there_is_no_witness_against_its_printer() -> None:
+    found = snapshot(supply(0.0), supply(0.5, row=2))
+    assert (printer_status(found), printer_status(without_ghosts(found, ()))) == (ERROR, OK)
+
+
+def test_a_supply_that_was_not_empty_once_is_empty_at_0() -> None:
+    assert judged(snapshot(supply(0.0), supply(0.0, row=2)), "toner 2") == [None, ERROR]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (alert("critical", "markerSupplies", "other", row=1), ERROR),
+        (alert("warning", "markerSupplies", "markerTonerAlmostEmpty", row=1), ERROR),
+        (alert("critical", "markerSupplies", "markerTonerEmpty"), ERROR),
+        (alert("critical", "markerSupplies", "markerTonerEmpty", row=2), None),
+        (alert("critical", "markerSupplies", "markerInkEmpty"), None),
+        (alert("information", "markerSupplies", "other", row=1), None),
+        (alert("critical", "input", "subunitEmpty", row=1), None),
+    ],
+)
+def test_an_alert_row_that_can_mean_a_supply_at_0_proves_that_it_is_empty(told: Alert, expected: Severity) -> None:
+    assert judged(snapshot(supply(0.0), supply(0.5, row=2), alerts=(told,)))[0] is expected
+
+
+@pytest.mark.parametrize("bit", ["no_toner", "low_toner", "marker_supply_missing"])
+def test_a_toner_bit_proves_that_toner_at_0_is_empty_also_where_several_can_be_meant(bit: str) -> None:
+    found = snapshot(supply(0.0), supply(0.5, row=2), supply(0.0, kind="fuser", row=3), errors={bit})
+    assert judged(found) == [ERROR, OK, None]
+
+
+def test_other_bits_say_nothing_of_a_supply_at_0() -> None:
+    assert judged(snapshot(supply(0.0), errors={"jammed", "no_paper"})) == [None]
+
+
+def test_a_waste_container_without_room_from_the_first_is_unknown_until_the_printer_speaks_of_it() -> None:
+    waste = supply(0.0, kind="waste_toner")
+    full = alert("critical", "markerSupplies", "markerWasteTonerReceptacleFull")
+    assert judged(snapshot(waste)) == [None]
+    assert judged(snapshot(waste, alerts=(full,))) == [ERROR]
+
+
+def test_what_a_maker_says_and_levels_without_a_maximum_are_left_alone() -> None:
+    found = snapshot(
+        replace(supply(0.0), source="brInfoNextCare"), supply(None, Level.EMPTY, row=2), supply(None, Level.LOW, row=3)
+    )
+    assert without_ghosts(found, ()) == found

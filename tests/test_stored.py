@@ -53,6 +53,7 @@ LIFE = Life(
     month="2026-10",
     alerts=(("warning", "jam", "mediaPath", 0),),
     jammed=True,
+    filled=("Fuser",),
 )
 RECORDED = Record(
     address="192.0.2.1",
@@ -215,6 +216,7 @@ def test_another_host_behind_a_name_starts_afresh_after_a_restart_too() -> None:
     polled(printers, printer(), SMALL, AT)
     again = Printers(in_file(collected(printers)))
     assert again.record_of(replace(printer(), host="192.0.2.99")) == Record()
+    assert again.record_of(replace(printer(), device=2)) == Record()
     assert again.record_of(replace(printer(), name="Another")) == Record()
 
 

@@ -16,7 +16,7 @@ from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
 from exporter.printers.poll import poller_for
 from exporter.printers.recorder import Heard, as_snmprec, walk_all
 from exporter.printers.status import Severity, supply_statuses, witness_status
-from exporter.snmp.client import Client, as_v1
+from exporter.snmp.client import Client, as_v1, in_context
 from exporter.snmp.engines import Engines
 from exporter.snmp.session import Value
 
@@ -115,7 +115,7 @@ async def record(answer: Answer, engine: EngineName, polling: Polling, tell: Cal
         heard.open,
         printer.host,
         printer.port,
-        printer.credentials,
+        in_context(printer.credentials, answer.poll.context),
         timeout=polling.timeout,
         retries=polling.retries,
         accept_other_address=printer.accept_other_address,
@@ -162,7 +162,8 @@ def show(console: Console, answer: Answer) -> bool:
 
 def explain_to(console: Console, answer: Answer) -> None:
     """Print where every value comes from: what it is and by which rule, and below it each object and what it said."""
-    facts = explain(answer.values, answer.printer.supplies, answer.printer.thresholds)
+    printer = answer.printer
+    facts = explain(answer.values, printer.supplies, printer.thresholds, printer.device)
     for of, group in groupby(facts, key=lambda fact: fact.of):
         console.print(Text(f"\n{of}", style="bold"))
         for fact in group:
@@ -188,6 +189,7 @@ def _identity(name: str, poll: Poll, snapshot: Snapshot, status: Severity) -> Ta
     table = Table(title=Text(name, style="bold"), title_justify="left", show_header=False, box=None)
     identity = snapshot.identity
     errors = "not offered" if snapshot.errors is None else ", ".join(sorted(snapshot.errors)) or "none"
+    context = f" in context {poll.context}" if poll.context else ""
     rows = {
         "Status": Text(status.name.lower(), style=_STYLES[status]),
         "Model": Text(f"{identity.vendor} / {identity.model}"),
@@ -198,7 +200,7 @@ def _identity(name: str, poll: Poll, snapshot: Snapshot, status: Severity) -> Ta
         "Pages": Text(f"{snapshot.pages} {snapshot.pages_unit}" if snapshot.pages is not None else "-"),
         "Up for": Text(f"{snapshot.uptime / 86400:.1f} days" if snapshot.uptime is not None else "-"),
         "Error bits": Text(errors),
-        "Poll": Text(f"SNMP v{poll.version}, {poll.requests} requests, {poll.duration * 1000:.0f} ms"),
+        "Poll": Text(f"SNMP v{poll.version}{context}, {poll.requests} requests, {poll.duration * 1000:.0f} ms"),
     }
     for key, value in rows.items():
         table.add_row(key, value)

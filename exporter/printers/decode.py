@@ -44,6 +44,9 @@ _TRAY_WORDS = (
     ("manual", re.compile(r"manual|manuell|einzelblatt", re.IGNORECASE)),
     ("virtual", re.compile(r"^auto( ?select)?$", re.IGNORECASE)),
 )
+# What panels say, as Brother copies it to a row of the alert table.
+_SLEEP_TEXT = re.compile(r"sleep(ing)?\b", re.IGNORECASE)
+_AWAKE = frozenset({"printing", "warmup"})
 _SERIAL_IN_DESCR = re.compile(r"\b(?:SN:|S/N[:\s]+)([A-Z0-9-]{5,})", re.IGNORECASE)
 _FIRMWARE_IN_DESCR = re.compile(
     r"\bfirmware\s+ver\.?\s*([\w.]+)|\bversion\s+([\w.]+)|[;,]\s*V([\d.]+[\w.-]*)", re.IGNORECASE
@@ -80,16 +83,25 @@ def structure(
     rules: Sequence[SupplyRule] = (),
     thresholds: Thresholds | None = None,
     private: maker.Private | None = None,
+    *,
+    chosen: int | None = None,
 ) -> Structure:
-    """Return what the printer is made of; its rows are those of one hrDeviceIndex.
+    """Return what the printer is made of; its rows are those of one hrDeviceIndex, `chosen` or found.
 
-    `private` is what it answered of its maker's own objects.
+    `private` is what it answered of its maker's own objects. Beside other printers a chosen one has none of them:
+    they carry no hrDeviceIndex.
     """
-    device = device_index(tables)
+    device = device_index(tables, chosen)
+    foreign = _described(tables) - {device}
+    is_one_of_several = chosen is not None and bool(foreign)
+    if is_one_of_several:
+        private = None
     own = {name: {i: cells for i, cells in rows.items() if i[0] == device} for name, rows in tables.items()}
     charset = _charset(own)
     supplies = _supply_rows(own, charset, rules, thresholds or Thresholds())
     identity, serial_oid = _identity(system, own, device, private)
+    if is_one_of_several:
+        identity = replace(identity, serial=clean(_general(own).get("prtGeneralSerialNumber")))
     counters = maker.counter_rows(private) if private else CounterRows()
     if private:
         supplies = _with_makers_levels(supplies, maker.levels(private))
@@ -110,6 +122,7 @@ def structure(
         watched=(*_watched(own), *filter(None, [serial_oid])),
         volatile=(*_volatile(system, own), *_makers_volatile(serial_oid, supplies, counters)),
         counters=counters,
+        foreign=foreign,
     )
 
 
@@ -118,19 +131,21 @@ def snapshot(shape: Structure, values: Cells, alert_rows: Rows) -> Snapshot:
     errors = values.get(shape.errors_oid)
     pages = _count(values.get(shape.pages_oid)) if shape.pages_unit else None
     uptime = _count(values.get(SYS_UPTIME))
+    state = _state(values.get(shape.state_oid))
     return Snapshot(
         identity=shape.identity,
         supplies=_supplies(shape.supplies, values),
         trays=tuple(_tray(row, values) for row in shape.trays),
         bins=tuple(found for row in shape.bins if (found := _bin(row, values))),
         covers=tuple(_covers(shape.covers, values)),
-        alerts=_alerts(alert_rows, shape),
+        alerts=_alerts(own_alerts(alert_rows, shape), shape),
         errors=error_bits(errors) if isinstance(errors, bytes) else None,
-        state=_state(values.get(shape.state_oid)),
+        state=state,
         pages=pages,
         pages_unit=shape.pages_unit,
         uptime=uptime / 100 if uptime is not None else None,
         counters=maker.read_counters(shape.counters, values),
+        asleep=state not in _AWAKE and any(_says_sleep(cells, shape.charset) for cells in alert_rows.values()),
     )
 
 
@@ -165,14 +180,43 @@ def error_bits(octets: bytes) -> frozenset[str]:
     )
 
 
-def device_index(tables: Tables) -> int:
-    """Return the hrDeviceIndex of the printer: by type, by having hrPrinter, or the one that the supplies use."""
+def device_index(tables: Tables, chosen: int | None = None) -> int:
+    """Return the hrDeviceIndex of the printer: the chosen, by type, by having hrPrinter, or the one of the supplies."""
+    if chosen is not None:
+        return chosen
+    described, candidates = _described(tables), _candidates(tables)
+    return next((d for d in candidates if d in described), min(described, default=next(iter(candidates), 1)))
+
+
+def devices(tables: Tables) -> frozenset[int]:
+    """Return the hrDeviceIndex of every printer that the agent has."""
+    return _described(tables).union(_candidates(tables))
+
+
+def shows_printer(tables: Tables) -> bool:
+    """Tell whether the agent shows a printer, or no more than the device that it is."""
+    return any(tables.get(name) for name in ("prtGeneral", "prtMarker", "prtMarkerSupplies"))
+
+
+def own_alerts(rows: Rows, shape: Structure) -> Rows:
+    """Return the alert rows but for those of other printers."""
+    return {index: cells for index, cells in rows.items() if index[0] not in shape.foreign}
+
+
+def _described(tables: Tables) -> frozenset[int]:
+    return frozenset(i[0] for name, rows in tables.items() if name.startswith("prt") for i in rows)
+
+
+def _candidates(tables: Tables) -> list[int]:
+    """List the devices that say they are printers: by type, then by having hrPrinter."""
     by_type = [
         i[0] for i, row in tables.get("hrDevice", {}).items() if row.get("hrDeviceType") == mib.HR_DEVICE_PRINTER
     ]
-    described = {i[0] for name, rows in tables.items() if name.startswith("prt") for i in rows}
-    candidates = [*by_type, *(i[0] for i in tables.get("hrPrinter", {}))]
-    return next((d for d in candidates if d in described), min(described, default=next(iter(candidates), 1)))
+    return [*by_type, *(i[0] for i in tables.get("hrPrinter", {}))]
+
+
+def _general(own: Tables) -> Cells:
+    return next(iter(own.get("prtGeneral", {}).values()), {})
 
 
 def _rows(own: Tables, table: str) -> list[tuple[tuple[int, ...], Cells]]:
@@ -180,7 +224,7 @@ def _rows(own: Tables, table: str) -> list[tuple[tuple[int, ...], Cells]]:
 
 
 def _charset(own: Tables) -> int:
-    general = next(iter(own.get("prtGeneral", {}).values()), {})
+    general = _general(own)
     chosen = general.get("prtGeneralCurrentLocalization")
     for index, row in own.get("prtLocalization", {}).items():
         charset = row.get("prtLocalizationCharacterSet")
@@ -191,7 +235,7 @@ def _charset(own: Tables) -> int:
 
 def _identity(system: Cells, own: Tables, device: int, private: maker.Private | None) -> tuple[Identity, str]:
     """Return the identity, and the OID of the serial number where that is an object of the maker's, else ""."""
-    general = next(iter(own.get("prtGeneral", {}).values()), {})
+    general = _general(own)
     descr = clean(system.get("sysDescr"))
     told = [clean(own.get("hrDevice", {}).get((device,), {}).get("hrDeviceDescr"))]
     told += [clean(general.get("prtGeneralPrinterName")), _told(private, "model")[1], descr]
@@ -436,8 +480,8 @@ def _alerts(rows: Rows, shape: Structure) -> tuple[Alert, ...]:
 
 def _alert(cells: Cells, charset: int, idle_trays: set[int]) -> Alert | None:
     severity, code = _enum(cells, "prtAlertSeverityLevel"), _enum(cells, "prtAlertCode")
-    if code == names.ALERT_BOOKKEEPING or (severity <= names.SEVERITY_OTHER and code <= 2):
-        return None  # a row that only says "idle", "ready" or "sleep"
+    if code == names.ALERT_BOOKKEEPING or _is_panel_text(cells):
+        return None
     group, row = _enum(cells, "prtAlertGroup"), _enum(cells, "prtAlertGroupIndex")
     level = "critical" if severity == names.SEVERITY_CRITICAL else "warning"
     may_be_empty = group == names.GROUP_INPUT and row in idle_trays
@@ -449,6 +493,17 @@ def _alert(cells: Cells, charset: int, idle_trays: set[int]) -> Alert | None:
         description=clean(cells.get("prtAlertDescription"), charset),
         row=row if row > 0 else None,
     )
+
+
+def _is_panel_text(cells: Cells) -> bool:
+    """Tell whether a row of prtAlertTable only says "idle", "ready" or "sleep"."""
+    return _enum(cells, "prtAlertSeverityLevel") <= names.SEVERITY_OTHER and _enum(cells, "prtAlertCode") <= 2
+
+
+def _says_sleep(cells: Cells, charset: int) -> bool:
+    if _enum(cells, "prtAlertCode") == names.POWER_SAVER:
+        return True
+    return _is_panel_text(cells) and bool(_SLEEP_TEXT.match(clean(cells.get("prtAlertDescription"), charset)))
 
 
 def why_harmless(code: int, level: str, *, may_be_empty: bool) -> str:

@@ -6,6 +6,7 @@ that the type alone leads to comes from the type.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from exporter.config import SupplyRule, Thresholds
 from exporter.printers import decode, mib, names, vendors, words
@@ -48,10 +49,13 @@ class Fact:
 
 
 def explain(
-    raw: Mapping[str, Value], rules: Sequence[SupplyRule] = (), thresholds: Thresholds | None = None
+    raw: Mapping[str, Value],
+    rules: Sequence[SupplyRule] = (),
+    thresholds: Thresholds | None = None,
+    device: int | None = None,
 ) -> tuple[Fact, ...]:
-    """Explain what a printer that answered these values, by OID, is understood to be."""
-    said = _Said(raw, rules, thresholds)
+    """Explain what a printer that answered these values, by OID, is understood to be; `device` is the one chosen."""
+    said = _Said(raw, rules, thresholds, device)
     return (
         *_printer(said),
         *(fact for supply in said.snapshot.supplies for fact in _supply(said, supply)),
@@ -66,16 +70,26 @@ def explain(
 class _Said:
     """What a printer said, and how it is decoded."""
 
-    def __init__(self, raw: Mapping[str, Value], rules: Sequence[SupplyRule], thresholds: Thresholds | None) -> None:
+    def __init__(
+        self,
+        raw: Mapping[str, Value],
+        rules: Sequence[SupplyRule],
+        thresholds: Thresholds | None,
+        chosen: int | None,
+    ) -> None:
         self.raw = raw
         self.system = {name: raw[oid] for name, oid in _SYSTEM.items() if oid in raw}
         self.tables = {table.name: decode.table_rows(table, raw.items()) for table in mib.TABLES}
         self.private = _private(self.system, raw)
-        self.shape: Structure = decode.structure(self.system, self.tables, rules, thresholds, self.private)
-        self.unruled: Structure = decode.structure(self.system, self.tables, (), thresholds, self.private)
-        self.alerts = self.tables.pop(_ALERTS)
+        shaped = partial(decode.structure, self.system, self.tables, thresholds=thresholds, private=self.private)
+        self.shape: Structure = shaped(rules=rules, chosen=chosen)
+        self.unruled: Structure = shaped(rules=(), chosen=chosen)
+        self.alerts = decode.own_alerts(self.tables.pop(_ALERTS), self.shape)
         self.snapshot: Snapshot = decode.snapshot(self.shape, raw, self.alerts)
-        self.device = decode.device_index(self.tables)
+        self.is_chosen = chosen is not None
+        if self.is_chosen and self.shape.foreign:
+            self.private = None  # nobody can tell which of the printers it is about
+        self.device = decode.device_index(self.tables, chosen)
         private_tables = self.private.maker.tables if self.private else ()
         self._names = {
             f"{table.entry}.{column.number}": column.name
@@ -184,7 +198,9 @@ def _witnesses(snapshot: Snapshot) -> str:
 
 def _device(said: _Said) -> Fact:
     index = (said.device,)
-    if said.tables["hrDevice"].get(index, {}).get("hrDeviceType") == mib.HR_DEVICE_PRINTER:
+    if said.is_chosen:
+        rule = "as configured"
+    elif said.tables["hrDevice"].get(index, {}).get("hrDeviceType") == mib.HR_DEVICE_PRINTER:
         rule = "its type is printer"
     elif index in said.tables["hrPrinter"]:
         rule = "no type says printer; it has a row in hrPrinterTable"

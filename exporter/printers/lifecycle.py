@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import NamedTuple, TypeVar
 
-from exporter.printers.model import Snapshot, Supply, SupplyRow
+from exporter.printers.model import Level, Snapshot, Supply, SupplyRow
 from exporter.printers.names import ALERT_GROUPS, GROUP_MARKER_SUPPLIES
 
 N = TypeVar("N", int, float)
@@ -93,6 +93,8 @@ class Life:
     alerts: tuple[tuple[str, str, str, int], ...] = ()
     """The rows of the alert table at the last answer: level, code, group and sub-unit."""
     jammed: bool = False
+    filled: tuple[str, ...] = ()
+    """The supplies that were not empty once; the newest MAX_SUPPLIES."""
 
     @property
     def recent_months(self) -> dict[str, int]:
@@ -195,7 +197,16 @@ def _after_supplies(
         for label, step in steps.items()
         if step.replaced
     )
-    return replace(life, supplies=known), tally, happened
+    return replace(life, supplies=known, filled=_filled(life, snapshot)), tally, happened
+
+
+def _filled(life: Life, snapshot: Snapshot) -> tuple[str, ...]:
+    found = (supply.row.supply for supply in snapshot.supplies if _has_some(supply))
+    return tuple(dict.fromkeys((*life.filled, *found)))[-MAX_SUPPLIES:]
+
+
+def _has_some(supply: Supply) -> bool:
+    return bool(supply.ratio or supply.level) or supply.says in {Level.SOME, Level.LOW}
 
 
 def _summed(before: Mapping[str, N], added: Mapping[str, N], known: Container[str]) -> dict[str, N]:

@@ -9,9 +9,10 @@ from typing import Literal
 from exporter.snmp.session import SYS_UPTIME
 
 HR_DEVICE_PRINTER = "1.3.6.1.2.1.25.3.1.5"
+PRINTER = "1.3.6.1.2.1.43"
+"""The root of the Printer-MIB."""
 
 _HOST = "1.3.6.1.2.1.25"
-_PRINTER = "1.3.6.1.2.1.43"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ TABLES = (
     ),
     Table(
         "prtGeneral",
-        f"{_PRINTER}.5.1.1",
+        f"{PRINTER}.5.1.1",
         (
             Column("prtGeneralConfigChanges", 1, volatile=True),
             Column("prtGeneralCurrentLocalization", 2),
@@ -83,13 +84,13 @@ TABLES = (
     ),
     Table(
         "prtCover",
-        f"{_PRINTER}.6.1.1",
+        f"{PRINTER}.6.1.1",
         (Column("prtCoverDescription", 2), Column("prtCoverStatus", 3, volatile=True)),
     ),
-    Table("prtLocalization", f"{_PRINTER}.7.1.1", (Column("prtLocalizationCharacterSet", 4),)),
+    Table("prtLocalization", f"{PRINTER}.7.1.1", (Column("prtLocalizationCharacterSet", 4),)),
     Table(
         "prtInput",
-        f"{_PRINTER}.8.2.1",
+        f"{PRINTER}.8.2.1",
         (
             Column("prtInputType", 2),
             Column("prtInputCapacityUnit", 8),
@@ -103,7 +104,7 @@ TABLES = (
     ),
     Table(
         "prtOutput",
-        f"{_PRINTER}.9.2.1",
+        f"{PRINTER}.9.2.1",
         (
             Column("prtOutputMaxCapacity", 4),
             Column("prtOutputRemainingCapacity", 5, volatile=True),
@@ -113,13 +114,13 @@ TABLES = (
     ),
     Table(
         "prtMarker",
-        f"{_PRINTER}.10.2.1",
+        f"{PRINTER}.10.2.1",
         (Column("prtMarkerCounterUnit", 3), Column("prtMarkerLifeCount", 4, volatile=True)),
         expected=True,
     ),
     Table(
         "prtMarkerSupplies",
-        f"{_PRINTER}.11.1.1",
+        f"{PRINTER}.11.1.1",
         (
             Column("prtMarkerSuppliesColorantIndex", 3),
             Column("prtMarkerSuppliesType", 5),
@@ -131,10 +132,10 @@ TABLES = (
         ),
         expected=True,
     ),
-    Table("prtMarkerColorant", f"{_PRINTER}.12.1.1", (Column("prtMarkerColorantValue", 4),)),
+    Table("prtMarkerColorant", f"{PRINTER}.12.1.1", (Column("prtMarkerColorantValue", 4),)),
     Table(
         "prtAlert",
-        f"{_PRINTER}.18.1.1",
+        f"{PRINTER}.18.1.1",
         (
             Column("prtAlertSeverityLevel", 2),
             Column("prtAlertTrainingLevel", 3),

@@ -147,6 +147,8 @@ class Structure:
     watched: tuple[str, ...]
     volatile: tuple[str, ...]
     counters: CounterRows = CounterRows()
+    foreign: frozenset[int] = frozenset()
+    """The hrDeviceIndex of other printers that the agent has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,8 @@ class Snapshot:
     uptime: float | None
     """Seconds since the agent started (sysUpTime, wraps at 497 days)."""
     counters: Counters = Counters()
+    asleep: bool = False
+    """Whether the printer says so in its alert table; many sleep without a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +230,8 @@ class Failure:
 class Poll:
     """The outcome of one poll and what it cost; `at` is when it ended, in Unix seconds.
 
-    `faults` counts answers that were cut off or could not be read.
+    `faults` counts answers that were cut off or could not be read. `context` is the one where the printer was
+    found, when it is not that of the credentials.
     """
 
     result: Snapshot | Failure
@@ -236,3 +241,4 @@ class Poll:
     address: str
     version: str
     faults: int = 0
+    context: str = ""

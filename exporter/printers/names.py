@@ -246,6 +246,9 @@ INFORMATION_CODES = frozenset(
     {4, 6, 7, 19, 20, 23, 24, 25, 26, 27, 28, 502, 503, 505, 506, 507, 1005, ALERT_BOOKKEEPING}
 )
 
+# prtAlertCode subunitPowerSaver
+POWER_SAVER = 23
+
 # Below critical it says that a Kyocera sleeps or warms up.
 FUSER_COLD = 1001
 

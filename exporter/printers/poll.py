@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.config import Polling, Printer
@@ -29,12 +29,13 @@ _UPTIME_TOLERANCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """The structure, when it was read and is to be read again (monotonic), and what would show that it moved."""
+    """The structure, when it was read and is to be read again (monotonic), what would show that it moved, and where."""
 
     shape: Structure
     read_at: float
     good_until: float
     values: dict[str, Value]
+    context: str
 
 
 class PrinterPoller:
@@ -91,6 +92,7 @@ class PrinterPoller:
             requests=self._client.requests,
             address=self._client.address,
             version=self._client.version,
+            context=self._client.context,
             faults=self._client.faults,
         )
 
@@ -100,7 +102,7 @@ class PrinterPoller:
 
     async def _ask(self) -> Snapshot:
         memory = self._memory
-        if memory is None or self._is_due():
+        if memory is None or memory.context != self._client.context or self._is_due():
             self._client.forget_sizes()
             memory, values = await self._read_structure()
         else:
@@ -118,16 +120,27 @@ class PrinterPoller:
         read_at = self._monotonic()
         self._ragged.clear()
         self._by_columns.clear()
-        system = await self._client.get([scalar.oid for scalar in mib.SYSTEM])
-        named = {scalar.name: system[scalar.oid] for scalar in mib.SYSTEM if scalar.oid in system}
-        tables = {table.name: await self._table(table) for table in mib.STRUCTURE_TABLES}
+        named, tables = await self._read_standard()
+        if not decode.shows_printer(tables) and await self._client.find_context(mib.PRINTER):
+            in_context, tables = await self._read_standard()
+            named |= in_context
+        device = self._printer.device
+        if device is not None and device not in decode.devices(tables):
+            raise Protocol(_no_such_device(device, decode.devices(tables)))
         maker = vendors.find(named.get("sysObjectID"), named.get("sysDescr"))
         private = await self._read_private(maker) if maker else None
-        shape = decode.structure(named, tables, self._printer.supplies, self._printer.thresholds, private)
+        entry = self._printer
+        shape = decode.structure(named, tables, entry.supplies, entry.thresholds, private, chosen=device)
         values = await self._client.get(shape.volatile)
         is_doubtful = len(shape.volatile) <= 1 or self._client.faults > 0
         max_age = _DOUBTFUL_STRUCTURE_MAX_AGE if is_doubtful else _STRUCTURE_MAX_AGE
-        return _Memory(shape, read_at, read_at + max_age, values), values
+        return _Memory(shape, read_at, read_at + max_age, values, self._client.context), values
+
+    async def _read_standard(self) -> tuple[dict[str, Value], decode.Tables]:
+        """Read the system group and the tables of the standard's MIBs."""
+        system = await self._client.get([scalar.oid for scalar in mib.SYSTEM])
+        named = {scalar.name: system[scalar.oid] for scalar in mib.SYSTEM if scalar.oid in system}
+        return named, {table.name: await self._table(table) for table in mib.STRUCTURE_TABLES}
 
     async def _read_private(self, maker: Maker) -> Private:
         """Ask for all that a printer of this maker may have; what it answers is known afterwards."""
@@ -193,6 +206,11 @@ class PrinterPoller:
             return False
         elapsed = self._monotonic() - self._uptime_at
         return not self._uptime <= uptime <= self._uptime + (elapsed + _UPTIME_TOLERANCE) * 100
+
+
+def _no_such_device(device: int, there: Iterable[int]) -> str:
+    found = ", ".join(map(str, sorted(there)))
+    return f"no printer here is device {device}; " + (f"the printers are: {found}" if found else "none is shown at all")
 
 
 def poller_for(

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 from exporter.printers import lifecycle
 from exporter.printers.lifecycle import Happening, Life, Tally
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
-from exporter.printers.status import Severity, supply_statuses, witness_status
+from exporter.printers.status import Severity, supply_statuses, without_ghosts, witness_status
 
 T = TypeVar("T")
 
@@ -106,6 +106,7 @@ def _answered(
     before, tally = _life_of(record, serial, snapshot, poll.at, lives)
     life, tally, happened = lifecycle.after_poll(before, tally, snapshot, poll.at, zone)
     held = hold_pages(hold_levels(record.snapshot, snapshot, levels_known), life)
+    held = without_ghosts(held, life.filled)
     statuses = supply_statuses(held)
     return replace(
         record,
@@ -168,7 +169,7 @@ def _silent_status(record: Record, is_offline: bool, *, excused: bool) -> str:
 
 def lasting(snapshot: Snapshot) -> Snapshot:
     """Drop what was true of the moment only; it must not come back when an expected_off window begins."""
-    return replace(snapshot, bins=(), covers=(), alerts=(), errors=None, state=None, uptime=None)
+    return replace(snapshot, bins=(), covers=(), alerts=(), errors=None, state=None, uptime=None, asleep=False)
 
 
 def _since(before: Since[T] | None, status: T, at: float) -> Since[T]:

@@ -1,6 +1,7 @@
 """What a snapshot means: the status of each supply and of the printer. Pure."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from enum import IntEnum
 
 from exporter.printers.model import Level, Snapshot, Supply
@@ -71,6 +72,39 @@ def supply_statuses(snapshot: Snapshot) -> dict[str, Severity | None]:
     """Return each supply's status by label; None where neither level nor alert nor bit tells."""
     spoken = _spoken(snapshot)
     return {supply.row.supply: _worst(level_status(supply), spoken.get(supply.row.row)) for supply in snapshot.supplies}
+
+
+def without_ghosts(snapshot: Snapshot, filled: Collection[str]) -> Snapshot:
+    """Make unknown what says 0 and was never anything else, while neither alert row nor bit can mean it.
+
+    Such a row may be a supply that is not there, which would be empty for ever. `filled` are the labels of those that
+    were not empty once.
+    """
+    return replace(
+        snapshot,
+        supplies=tuple(
+            replace(supply, says=Level.UNKNOWN, ratio=None)
+            if supply.row.supply not in filled and _is_zero(supply) and not _is_meant(supply, snapshot)
+            else supply
+            for supply in snapshot.supplies
+        ),
+    )
+
+
+def _is_zero(supply: Supply) -> bool:
+    """Tell whether the standard's level is 0; a maker's own number is none of a row that nothing fills."""
+    return supply.ratio == 0 and not supply.source
+
+
+def _is_meant(supply: Supply, snapshot: Snapshot) -> bool:
+    """Tell whether an alert row names this supply, or a row or bit that names none can mean it among others."""
+    if supply.row.kind in _MARKING_KINDS and any(bit in (snapshot.errors or ()) for bit in _SUPPLY_BITS):
+        return True
+    return any(
+        alert.row == supply.row.row or (alert.row is None and supply.row.kind in _KINDS_OF_CODE.get(alert.code, ()))
+        for alert in snapshot.alerts
+        if alert.group == _SUPPLY_GROUP and _ALERT_SEVERITY[alert.level]
+    )
 
 
 def level_status(supply: Supply) -> Severity | None:

@@ -87,7 +87,8 @@ def engine_of(name: str, serial: str) -> str:
 
 def host_of(printer: Printer) -> str:
     """Return where a printer is asked, as its document has it."""
-    return f"{printer.host}:{printer.port}"
+    device = "" if printer.device is None else f" device {printer.device}"
+    return f"{printer.host}:{printer.port}{device}"
 
 
 class Printers:

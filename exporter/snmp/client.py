@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from exporter.config import Credentials
-from exporter.snmp.errors import Protocol, SnmpError, Timeout
+from pydantic import SecretStr
+
+from exporter.config import Credentials, UserCredentials
+from exporter.snmp.errors import Auth, Protocol, SnmpError, Timeout
 from exporter.snmp.resolve import resolve
 from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value
 
@@ -23,8 +25,11 @@ MAX_ROWS = 2_000
 MAX_OCTETS = 1_000_000
 _FEWEST_REPETITIONS = 3
 _GENTLE_REPETITIONS = 5
-# Polls in a row without any answer after which a printer may speak another version than it did.
+# Polls in a row without any answer after which a printer may speak another version, or in another context, than it did.
 _LONG_IGNORED = 10
+# Where agents keep a printer that the configured credentials do not show: HP's network cards, and Toshiba.
+_USER_CONTEXTS = ("Jetdirect", "MFP")
+_COMMUNITY_CONTEXTS = ("Jetdirect",)
 
 
 @dataclass(slots=True)
@@ -53,14 +58,32 @@ class Walked:
 
 
 def in_use(credentials: Iterable[Credentials]) -> set[Credentials]:
-    """Return the credentials and, of those for v2c, what is used to try v1."""
+    """Return the credentials, of those for v2c what is used to try v1, and of all what is used to try contexts."""
     given = set(credentials)
-    return given | {as_v1(one) for one in given if one.version == "2c"}
+    given |= {as_v1(one) for one in given if one.version == "2c"}
+    return given | {in_context(one, context) for one in given for context in contexts_to_try(one)}
 
 
 def as_v1(credentials: Credentials) -> Credentials:
     """Return the same community for SNMPv1."""
     return credentials.model_copy(update={"version": "1"})
+
+
+def contexts_to_try(credentials: Credentials) -> tuple[str, ...]:
+    """Return the contexts in which a printer may hide; none where the credentials name one themselves."""
+    if isinstance(credentials, UserCredentials):
+        return () if credentials.context else _USER_CONTEXTS
+    return () if "@" in credentials.community.get_secret_value() else _COMMUNITY_CONTEXTS
+
+
+def in_context(credentials: Credentials, context: str) -> Credentials:
+    """Return the same credentials for a context, which is a suffix of a community; "" leaves them as they are."""
+    if not context:
+        return credentials
+    if isinstance(credentials, UserCredentials):
+        return credentials.model_copy(update={"context": context})
+    community = f"{credentials.community.get_secret_value()}@{context}"
+    return credentials.model_copy(update={"community": SecretStr(community)})
 
 
 class Client:
@@ -83,6 +106,7 @@ class Client:
         self.learnt = Learnt()
         self.address = ""
         self.version: str = credentials.version
+        self.context = ""
         self.faults = 0
         self._open_session = open_session
         self._host = host
@@ -128,7 +152,10 @@ class Client:
             await self._open()
 
     def end(self, failure: str = "") -> None:
-        """Finish a poll: remember the version that was answered; drop the session when it failed, for that reason."""
+        """Finish a poll: remember the version that was answered; drop the session when it failed, for that reason.
+
+        So is a context that was found, when it is refused or not answered for long: the printer may be another.
+        """
         if self._heard:
             is_news = self.version not in {self.learnt.version, self._credentials.version}
             self.learnt.version_doubted |= is_news  # lost packets may have led here
@@ -136,6 +163,8 @@ class Client:
             self._ignored_polls = 0
         elif failure == Timeout.reason:
             self._ignored_polls += 1
+        if failure == Auth.reason or self._ignored_polls >= _LONG_IGNORED:
+            self.context = ""
         if failure:
             self.close()
 
@@ -156,6 +185,36 @@ class Client:
             self._requests = self.requests
             self._session.close()
             self._session = None
+
+    async def find_context(self, root: str) -> bool:
+        """Tell whether another context has rows below `root`, and go on asking in the first that does.
+
+        Costs one request a context, besides SNMPv3's discovery, and there are two at most; one that fails is as good as
+        one without rows.
+        """
+        contexts = ("", *contexts_to_try(self._credentials))
+        for context in contexts:
+            if context != self.context and await self._try_context(context, root):
+                return True
+        return False
+
+    async def _try_context(self, context: str, root: str) -> bool:
+        session: Session | None = None
+        found = False
+        try:
+            session = self._open_session(self._target(context))
+            found = bool(await _heeding(session.walk(root, 0).page(self._timeout)))
+        except SnmpError:
+            pass  # an agent says no to a context in many ways; what it said without one holds
+        finally:
+            if session:
+                self._requests += session.requests
+                if not found:
+                    session.close()
+        if session and found:
+            self.close()
+            self.context, self._session, self._session_base = context, session, session.requests
+        return found
 
     async def get(self, oids: Sequence[str]) -> dict[str, Value]:
         """Return the values of these instances, absent ones missing; raises SnmpError.
@@ -315,11 +374,13 @@ class Client:
 
     async def _open(self) -> None:
         self.address = await resolve(self._host, self._port, self._timeout)
-        is_as_configured = self.version == self._credentials.version
-        credentials = self._credentials if is_as_configured else as_v1(self._credentials)
-        target = Target(self.address, self._port, credentials, self._accept_other_address)
-        self._session = self._open_session(target)
+        self._session = self._open_session(self._target(self.context))
         self._session_base = self._session.requests
+
+    def _target(self, context: str) -> Target:
+        is_as_configured = self.version == self._credentials.version
+        credentials = in_context(self._credentials if is_as_configured else as_v1(self._credentials), context)
+        return Target(self.address, self._port, credentials, self._accept_other_address)
 
     def _opened(self) -> Session:
         if self._session is None:

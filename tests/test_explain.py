@@ -102,7 +102,7 @@ def test_a_color_comes_from_the_colorant_or_from_words() -> None:
     assert (told.shown, told.rule) == ("cyan", "by prtMarkerColorantValue")
     assert told.sources[-1].raw == 'octets "cyan"'
     words = fact(explain(supply(colorant=1, description=b"Toner cyan") | colorant(b"other")), "color")
-    assert (words.shown, words.rule) == ("cyan", "by its words, since the colorant says no more")
+    assert (words.shown, words.rule) == ("cyan", "by its words or part number, since the colorant says no more")
     none = fact(explain(supply(description=b"Toner")), "color")
     assert (none.shown, none.rule) == ("-", "none told, or a kind without colors")
 

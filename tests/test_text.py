@@ -135,3 +135,23 @@ def test_labels_never_clash_nor_grow_too_long(labels: list[str]) -> None:
     result = unique(labels)
     assert len(result) == len(labels) == len(set(result))
     assert all(len(label) <= 128 for label in result)
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        (b"42 6C 61 63 6B 20 54 6F 6E 65 72", "Black Toner"),
+        (b"42 6c 61 63 6b 20 54 6f 6e 65 72 00 00", "Black Toner"),
+        ("43 61 72 74 6F 75 63 68 65 20 E9", "Cartouche \N{LATIN SMALL LETTER E WITH ACUTE}"),
+        (b"E9 BB 91 E8 89 B2 E3 83 88 E3 83 8A E3 83 BC", "\u9ed1\u8272\u30c8\u30ca\u30fc"),
+    ],
+)
+def test_text_that_was_sent_as_a_dump_in_hex_is_read(sent: bytes | str, said: str) -> None:
+    assert clean(sent) == said
+
+
+@pytest.mark.parametrize(
+    "text", ["20 30 40 50", "01 02 03 04 05 06", "00:11:22:AA:BB:CC", "AA BB CC", "11 22 33 44 55"]
+)
+def test_what_only_looks_like_a_dump_stays(text: str) -> None:
+    assert clean(text) == text

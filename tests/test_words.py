@@ -183,3 +183,25 @@ def test_the_maker_is_the_badge_that_shows_then_the_enterprise_number(
     object_id: str, descriptions: list[str], maker: str
 ) -> None:
     assert maker_of(object_id, *descriptions) == maker
+
+
+@pytest.mark.parametrize(
+    ("description", "color"),
+    [
+        ("TK-8527K", "black"),
+        ("TK-8527C", "cyan"),
+        ("TN-423BK", "black"),
+        ("TN-423M", "magenta"),
+        ("Toner TK-5240Y", "yellow"),
+        ("CF410X", ""),
+        ("GPR-55", ""),
+    ],
+)
+def test_the_part_number_tells_the_color_where_nothing_else_does(description: str, color: str) -> None:
+    assert color_of("toner", "", description) == color
+    assert color_of("fuser", "", description) == ""
+
+
+def test_the_part_number_tells_no_color_against_words() -> None:
+    assert color_of("toner", "other", "Cyan TK-8527K") == "cyan"
+    assert color_of("toner", "yellow", "TK-8527K") == "yellow"

@@ -339,7 +339,11 @@ def _supply_color(said: _Said, row: SupplyRow, index: tuple[int, ...], descripti
     if words.color_of(row.kind, told, "") == row.color:
         return Fact(row.supply, "color", row.color, "by prtMarkerColorantValue", sources)
     return Fact(
-        row.supply, "color", row.color, "by its words, since the colorant says no more", (*sources, *description)
+        row.supply,
+        "color",
+        row.color,
+        "by its words or part number, since the colorant says no more",
+        (*sources, *description),
     )
 
 

@@ -1,9 +1,14 @@
 """Text that devices send: untrusted octets in a doubtful charset, made fit for a label."""
 
+import re
+
 from exporter.printers.names import CHARSETS
 from exporter.snmp.session import Value
 from exporter.text import MAX_LENGTH, tidy
 
+# Fewer octets or letters may be a name that looks so by chance.
+_HEX_DUMP = re.compile(r"[0-9A-Fa-f]{2}(?: [0-9A-Fa-f]{2}){4,}")
+_LETTERS_OF_TEXT = 3
 # In these an ASCII-looking octet string is not ASCII, so that a trial as UTF-8 would succeed wrongly.
 _SHIFTED = {"utf-16-be", "utf-16-le", "utf-16", "iso2022_jp"}
 
@@ -15,7 +20,17 @@ def clean(value: Value | None, mib_enum: int = 0) -> str:
     often wrong, so what is valid UTF-8 is taken as that first; Latin-1 is the last resort and cannot fail.
     """
     decoded = _decode(value, mib_enum) if isinstance(value, bytes) else value
-    return tidy(decoded) if isinstance(decoded, str) else ""
+    return _undumped(tidy(decoded), mib_enum) if isinstance(decoded, str) else ""
+
+
+def _undumped(text: str, mib_enum: int) -> str:
+    """Return what a text says that an agent sent as a dump of its octets in hex."""
+    if not _HEX_DUMP.fullmatch(text):
+        return text
+    octets = bytes.fromhex(text).rstrip(b"\0")
+    meant = _decode(octets, mib_enum)
+    is_text = meant.isprintable() and sum(char.isalpha() for char in meant) >= _LETTERS_OF_TEXT
+    return tidy(meant) if is_text else text
 
 
 def codec_of(octets: bytes, mib_enum: int = 0) -> str:

@@ -38,6 +38,9 @@ _PART_MARKED = re.compile(r"[\s;,]*\b(?:PN|P/N|OEM)\b[\s:#]*(?=[A-Z_-]*\d)([\w-]
 # Capitals and digits mixed, as HP CF410X, Kyocera TK-8527K, Canon GPR-55 and Epson T9441 are; not "HP2" or "1".
 _PART = re.compile(r"\b(?=[A-Z\d-]*[A-Z])(?=(?:[A-Z-]*\d){2})[A-Z\d]+(?:-[A-Z\d]+)*\b")
 _SHORTEST_PART = 5
+# Behind the digits, as in Kyocera's TK-8527K and Brother's TN-423BK.
+_PART_COLOR = re.compile(r"(?<=\d)(?:BK|[KCMY])$")
+_PART_COLORS = {"BK": "black", "K": "black", "C": "cyan", "M": "magenta", "Y": "yellow"}
 
 
 def kind_of(type_number: int, description: str) -> str:
@@ -47,10 +50,12 @@ def kind_of(type_number: int, description: str) -> str:
 
 
 def color_of(kind: str, colorant: str, description: str) -> str:
-    """Return the colour: by prtMarkerColorantValue, else by words; "" for kinds without one."""
+    """Return the colour: by prtMarkerColorantValue, else by words, else by part number; "" for kinds without one."""
     if kind not in _COLORED:
         return ""
-    return _first(_COLORS, colorant) or _first(_COLORS, description) or ""
+    return (
+        _first(_COLORS, colorant) or _first(_COLORS, description) or _color_of_part(split_description(description)[1])
+    )
 
 
 def name_of(kind: str, color: str, description: str) -> str:
@@ -74,6 +79,11 @@ def serial_of(text: str) -> str:
     """Return the serial number of the cartridge where a description ends with one, else ""."""
     found = _SERIAL.search(text)
     return found[1] if found else ""
+
+
+def _color_of_part(part: str) -> str:
+    letters = _PART_COLOR.search(part)
+    return _PART_COLORS[letters[0]] if letters else ""
 
 
 def _first(table: tuple[tuple[str, re.Pattern[str]], ...], text: str) -> str:

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator
-from types import TracebackType
-from typing import Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from exporter.simulator.ber import (
     BerError,
@@ -20,6 +19,7 @@ from exporter.simulator.ber import (
     encode_varbind,
 )
 from exporter.simulator.mib import Mib, View
+from exporter.simulator.running import Running
 
 Hook: TypeAlias = Callable[[Request, bytes], Iterable[tuple[float, bytes]]]
 """From a request and its reply to what is sent in its place: datagrams, each so many seconds from now."""
@@ -31,7 +31,7 @@ _MAX_MESSAGE = 1472
 _LENGTH_GROWTH = 6
 
 
-class Agent(asyncio.DatagramProtocol):
+class Agent(Running, asyncio.DatagramProtocol):
     """Answers GET, GETNEXT and GETBULK; other versions, communities and broken datagrams meet silence."""
 
     def __init__(
@@ -77,15 +77,6 @@ class Agent(asyncio.DatagramProtocol):
             await self._closed.wait()
             self._transport = None
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Note that the socket is closed."""
         self._closed.set()
@@ -125,20 +116,10 @@ class Agent(asyncio.DatagramProtocol):
         self._late.add(handle)
 
 
-class Endpoint(Protocol):
-    """What answers on one socket."""
-
-    async def start(self) -> None:
-        """Bind the socket."""
-
-    async def close(self) -> None:
-        """Give the socket back."""
+A = TypeVar("A", bound=Running)
 
 
-A = TypeVar("A", bound=Endpoint)
-
-
-class Site(Generic[A]):
+class Site(Running, Generic[A]):
     """Agents that start and end together; a subclass makes them."""
 
     agents: tuple[A, ...]
@@ -156,15 +137,6 @@ class Site(Generic[A]):
         """Give all sockets back."""
         for agent in self.agents:
             await agent.close()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
 
 def respond(request: Request, mib: Mib, max_message: int) -> bytes:

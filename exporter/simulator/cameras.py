@@ -10,21 +10,18 @@ import ipaddress
 import math
 import os
 import random
-import signal
 import socket
 import struct
-import sys
 import time
 import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from types import TracebackType
-from typing import Self
 
 from exporter.cameras import easyip
 from exporter.cameras.model import Device
+from exporter.simulator.running import Running, say, stop_signal
 
 ANNOUNCE_EVERY = 5.0
 SETUP_WINDOW = 1200.0
@@ -113,7 +110,7 @@ def _encoded(device: Device, kind: easyip.Type, requester: tuple[str, str] | Non
     return easyip.encode(datagram)
 
 
-class CameraSite:
+class CameraSite(Running):
     """Cameras behind one socket: on an interface, or on loopback, where nothing leaves the machine.
 
     On loopback each camera sends from its own address, which must be one of 127.0.0.0/8.
@@ -161,15 +158,6 @@ class CameraSite:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
             self._socket = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     def _read(self, source: socket.socket) -> None:
         with suppress(BlockingIOError):
@@ -311,19 +299,11 @@ def _cameras(options: argparse.Namespace) -> list[SimulatedCamera]:
 
 async def _serve(site: CameraSite, count: int) -> None:
     """Run until SIGTERM or SIGINT, then say how much was sent."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_signal()
     async with site:
-        _say(f"ready {count}")
+        say(f"ready {count}")
         await stop.wait()
-    _say(f"answered {site.answered} announced {site.announced}")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    say(f"answered {site.answered} announced {site.announced}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,8 +9,6 @@ import asyncio
 import copy
 import ipaddress
 import resource
-import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -35,6 +33,7 @@ from exporter.simulator.printer import (
     Tray,
     values,
 )
+from exporter.simulator.running import say, stop_signal
 
 _MAKER = Maker("Fleet", (11, 2, 3, 9, 1), "Fleet printer {model}")
 _COLOURS = ("black", "cyan", "magenta", "yellow")
@@ -135,20 +134,12 @@ def _raise_file_limit() -> None:
 
 async def _serve(fleet: Fleet) -> None:
     """Answer until SIGTERM or SIGINT, then say how much it was."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_signal()
     async with fleet:
-        _say(f"ready {len(fleet.agents)}")
+        say(f"ready {len(fleet.agents)}")
         used = time.process_time()
         await stop.wait()
-        _say(f"answered {fleet.requests} requests in {time.process_time() - used:.2f} s of CPU")
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+        say(f"answered {fleet.requests} requests in {time.process_time() - used:.2f} s of CPU")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from pysnmp.carrier.asyncio.dgram import udp
 from pysnmp.entity import config, engine
@@ -21,6 +20,7 @@ from exporter.simulator.ber import (
     TimeTicks,
 )
 from exporter.simulator.mib import Mib, View
+from exporter.simulator.running import Running
 
 _USM = 3
 _TYPES = {
@@ -44,7 +44,7 @@ class User:
     priv_password: str
 
 
-class V3Agent:
+class V3Agent(Running):
     """Answers GET, GETNEXT and GETBULK of one user, authenticated and encrypted."""
 
     def __init__(self, mib: View, host: str = "127.0.0.1", port: int = 10161, *, user: User) -> None:
@@ -79,15 +79,6 @@ class V3Agent:
         await asyncio.wait([timer])
         # A transport closes its socket one turn of the loop after it is told to.
         await asyncio.sleep(0)
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     def _new_engine(self) -> Any:
         """Set up the library's engine, without an engine ID of our own: it would keep files under one."""

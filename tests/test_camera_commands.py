@@ -14,7 +14,7 @@ import pytest
 
 from exporter.cameras.model import AddressChange, Camera, Device
 from exporter.cameras.registry import KIND
-from exporter.cameras.watch import dump, load
+from exporter.cameras.stored import dump, load
 from exporter.simulator.cameras import OFFICE_CAMERAS, CameraSite
 from exporter.state import Changes, Event, State
 from tests.support.agents import free_port

@@ -21,7 +21,7 @@ from prometheus_client.samples import Sample
 from exporter.cameras import model
 from exporter.cameras.easyip import LISTEN_PORT
 from exporter.cameras.registry import KIND
-from exporter.cameras.watch import dump, load
+from exporter.cameras.stored import dump, load
 from exporter.state import Changes, State
 from tests.support.namespaces import Host, Lab, Switch, needs_namespaces
 

@@ -16,7 +16,7 @@ from exporter import config
 from exporter.app import App
 from exporter.cameras.model import AddressChange, Camera, Device, camera
 from exporter.cameras.registry import KIND
-from exporter.cameras.watch import dump, load
+from exporter.cameras.stored import dump, load
 from exporter.config import Config, ConfigError
 from exporter.simulator.cameras import CameraSite, SimulatedCamera
 from exporter.state import Changes, Event, State, StateError

@@ -9,7 +9,7 @@ import pytest
 from exporter import config
 from exporter.cameras.model import camera
 from exporter.cameras.registry import KIND
-from exporter.cameras.watch import dump
+from exporter.cameras.stored import dump
 from exporter.commands import kept
 from exporter.commands.kept import CommandError
 from exporter.config import Config

@@ -21,7 +21,7 @@ from exporter.cameras.model import (
     merged,
 )
 from exporter.cameras.registry import Registry, Segment
-from exporter.cameras.watch import dump, load
+from exporter.cameras.stored import dump, load
 from exporter.config import Cameras, KnownCamera
 from exporter.state import Event
 

@@ -5,40 +5,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
-from pydantic import TypeAdapter, ValidationError
-
 from exporter.cameras.model import Camera, Search, Sighting
 from exporter.cameras.network import Network
 from exporter.cameras.registry import KIND, Registry, Segment
+from exporter.cameras.stored import dump, load
 from exporter.config import Cameras
 from exporter.state import Changes, Key
 
 log = logging.getLogger(__name__)
 
-_CAMERA = TypeAdapter(Camera)
 # Lines on changes that one search may lead to; the state has them all.
 _MAX_LINES = 50
 # Documents made before the loop has its turn.
 _SLICE = 100
-
-
-def dump(camera: Camera | None) -> str | None:
-    """Return a camera as the state keeps it, in JSON; None for none."""
-    if camera is None:
-        return None
-    return _CAMERA.dump_json(camera, exclude={"up"}, exclude_defaults=True).decode()
-
-
-def load(mac: str, text: str) -> Camera:
-    """Return a camera from the state; raises ValueError for what `dump` did not write."""
-    try:
-        camera = _CAMERA.validate_json(text)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"camera {mac}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    if camera.mac != mac:
-        raise ValueError(f"camera {mac}: it is stored as {camera.mac}")
-    return camera
 
 
 class Watch:

@@ -8,7 +8,7 @@ from pathlib import Path
 from exporter.cameras import importer
 from exporter.cameras.model import Camera, merged
 from exporter.cameras.registry import KIND
-from exporter.cameras.watch import dump, load
+from exporter.cameras.stored import dump, load
 from exporter.config import Config
 from exporter.configtypes import mac as as_mac
 from exporter.printers.stored import ENGINE, KINDS, RECORD, SNAPSHOT, engine_of, load_record

@@ -15,10 +15,10 @@ def render(view: View) -> Lines:
         writer.add(f.CAMERA_UP, int(camera.up))
     for status in STATUSES:
         writer.add(f.CAMERA_STATUS, int(status == camera.status), status=status)
-    _write_time(writer, f.CAMERA_STATUS_CHANGED, camera.status_since)
+    writer.add_known(f.CAMERA_STATUS_CHANGED, camera.status_since)
     writer.add(f.CAMERA_LISTED, int(view.listed))
-    _write_time(writer, f.CAMERA_FIRST_SEEN, camera.first_seen)
-    _write_time(writer, f.CAMERA_LAST_SEEN, camera.last_seen)
+    writer.add_known(f.CAMERA_FIRST_SEEN, camera.first_seen)
+    writer.add_known(f.CAMERA_LAST_SEEN, camera.last_seen)
     if camera.device != Device(camera.mac):
         _write_device(writer, camera)
     writer.add(f.CAMERA_DISCOVERIES, camera.discoveries + camera.earlier_discoveries)
@@ -26,7 +26,7 @@ def render(view: View) -> Lines:
     if change := camera.address_change:
         writer.add(f.CAMERA_IP_CHANGED, change.at, address=change.address, previous_address=change.previous)
     writer.add(f.CAMERA_RESTARTS, camera.restarts)
-    _write_time(writer, f.CAMERA_RESTARTED, camera.restarted)
+    writer.add_known(f.CAMERA_RESTARTED, camera.restarted)
     if view.conflict:
         writer.add(f.CAMERA_ADDRESS_CONFLICT, 1, address=view.conflict)
     return writer.lines()
@@ -51,11 +51,6 @@ def render_search(
     for reason, count in errors.items():
         writer.add(f.CAMERA_SEARCH_ERRORS, count, reason=reason)
     return writer.lines()
-
-
-def _write_time(writer: LineWriter, family: f.Family, at: float | None) -> None:
-    if at is not None:
-        writer.add(family, at)
 
 
 def _write_device(writer: LineWriter, camera: Camera) -> None:

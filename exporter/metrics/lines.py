@@ -26,6 +26,11 @@ class LineWriter:
         """Add one sample."""
         self.add_labelled(family, value, label_pairs(labels.items()))
 
+    def add_known(self, family: Family, value: float | None) -> None:
+        """Add one sample, or none where the value is not known."""
+        if value is not None:
+            self.add(family, value)
+
     def add_labelled(self, family: Family, value: float, labels: str) -> None:
         """Add one sample under labels that are already written out."""
         both = f"{self._labels},{labels}" if labels and self._labels else self._labels or labels

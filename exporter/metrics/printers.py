@@ -53,12 +53,9 @@ def _write_poll(writer: LineWriter, record: Record, poll: Poll) -> None:
 
 
 def _write_times(writer: LineWriter, record: Record) -> None:
-    if record.last_success is not None:
-        writer.add(f.LAST_SUCCESS, record.last_success)
-    if record.boot is not None:
-        writer.add(f.BOOT, record.boot)
-    if record.identity_changed is not None:
-        writer.add(f.IDENTITY_CHANGED, record.identity_changed)
+    writer.add_known(f.LAST_SUCCESS, record.last_success)
+    writer.add_known(f.BOOT, record.boot)
+    writer.add_known(f.IDENTITY_CHANGED, record.identity_changed)
 
 
 def _write_thresholds(writer: LineWriter, thresholds: Thresholds, **supply: str) -> None:

@@ -113,6 +113,8 @@ class AlertCount:
     code: str
     group: str
     count: int = 0
+    held: int = 0
+    """Rows that made the kind known; they count with the next answer, since a rise from nothing is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,12 @@ def after_poll(life: Life, tally: Tally | None, snapshot: Snapshot, at: float, z
     life, tally, replaced = _after_supplies(life, tally, snapshot, at)
     life, tally, strange = _after_pages(life, tally, snapshot, at, zone)
     life, tally, jam = _after_alerts(life, tally, snapshot, is_first=is_first)
-    return Outcome(life, tally, (*replaced, *strange, *jam))
+    return Outcome(life, _from_zero(tally) if is_first else tally, (*replaced, *strange, *jam))
+
+
+def _from_zero(tally: Tally) -> Tally:
+    """Return the tally of a first answer: what led there did not happen behind this name."""
+    return replace(tally, used=dict.fromkeys(tally.used, 0.0), replaced=dict.fromkeys(tally.replaced, 0), anomalies=0)
 
 
 def is_distinct(serial: str) -> bool:
@@ -242,16 +249,19 @@ def _step(life: Life, supply: Supply, snapshot: Snapshot, at: float) -> _Step | 
     before = before or SupplyLife(tracked=at)
     measure = " ".join(filter(None, (str(row.row), "inverted" if row.inverted else "", supply.source)))
     now = _described(before, row)
-    if _is_another(before, row) and not _is_recent(before.installed, at, _DESCRIPTION_SETTLES):
+    is_another = _is_another(before, row)
+    if is_another and not _is_recent(before.installed, at, _DESCRIPTION_SETTLES):
         return _Step(replace(now, installed=at, lowest=level, measure=measure, doubted=False), replaced=True)
     if level is None:
         return _Step(now)
     if before.lowest is None or before.measure != measure:
         return _Step(replace(now, lowest=level, measure=measure, doubted=False))
-    return _level_step(now, before.lowest, level, at)
+    settles = is_another or _is_recent(before.installed, at, _LEVEL_SETTLES)
+    return _level_step(now, before.lowest, level, at, settles=settles)
 
 
-def _level_step(now: SupplyLife, lowest: float, level: float, at: float) -> _Step:
+def _level_step(now: SupplyLife, lowest: float, level: float, at: float, *, settles: bool) -> _Step:
+    """Hold a level against the lowest; while a replacement `settles`, a fall may be the old cartridge put back."""
     fell = round(lowest - level, 9)
     if fell < -_TOLERANCE:
         is_new = not _is_recent(now.installed, at, _LEVEL_SETTLES)
@@ -261,7 +271,8 @@ def _level_step(now: SupplyLife, lowest: float, level: float, at: float) -> _Ste
         return _Step(replace(now, doubted=True))
     if fell <= 0:
         return _Step(replace(now, doubted=False) if now.doubted else now)
-    return _Step(replace(now, lowest=level, doubted=False), used=fell)
+    used = 0.0 if settles and fell > _TOLERANCE else fell
+    return _Step(replace(now, lowest=level, doubted=False), used=used)
 
 
 def _described(before: SupplyLife, row: SupplyRow) -> SupplyLife:
@@ -350,9 +361,12 @@ def _shows_jam(snapshot: Snapshot) -> bool:
 
 
 def _counted(before: Iterable[AlertCount], appeared: Mapping[tuple[str, str, str], int]) -> tuple[AlertCount, ...]:
-    counts = {(each.level, each.code, each.group): each.count for each in before}
+    counts = {(each.level, each.code, each.group): each.count + each.held for each in before}
+    held: dict[tuple[str, str, str], int] = {}
     for kind, count in appeared.items():
-        is_known = kind in counts or len(counts) < MAX_EVENT_KINDS
+        is_known = kind in counts or len(counts) + len(held) < MAX_EVENT_KINDS
         counted_as = kind if is_known else (kind[0], "other", "other")
-        counts[counted_as] = counts.get(counted_as, 0) + count
-    return tuple(AlertCount(*kind, count) for kind, count in counts.items())
+        counted = counts if counted_as in counts else held
+        counted[counted_as] = counted.get(counted_as, 0) + count
+    known = (AlertCount(*kind, count) for kind, count in counts.items())
+    return (*known, *(AlertCount(*kind, held=count) for kind, count in held.items()))

@@ -364,13 +364,16 @@ def serials(*heard: str) -> list[float | None]:
 @pytest.mark.parametrize(
     ("heard", "changes"),
     [
-        (["A", "A"], [None, None]),
-        (["A", "B"], [None, START + 60]),
-        (["A", "B", "B", "A"], [None, START + 60, START + 60, START + 180]),
-        (["", "A"], [None, None]),
-        (["A", "", "A"], [None, None, None]),
-        (["A", "", "B"], [None, None, START + 120]),
+        (["A1", "A1"], [None, None]),
+        (["A1", "B2"], [None, START + 60]),
+        (["A1", "B2", "B2", "A1"], [None, START + 60, START + 60, START + 180]),
+        (["", "A1"], [None, None]),
+        (["A1", "", "A1"], [None, None, None]),
+        (["A1", "", "B2"], [None, None, START + 120]),
         (["", ""], [None, None]),
+        (["XXXXXXXX", "A1"], [None, None]),  # what many printers tell is none
+        (["A1", "0000000000", "A1"], [None, None, None]),
+        (["N/A", "0"], [None, None]),
     ],
 )
 def test_the_identity_changes_when_another_serial_answers(heard: list[str], changes: list[float | None]) -> None:

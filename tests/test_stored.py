@@ -67,7 +67,7 @@ RECORDED = Record(
     boot=6.5,
     serial="A1",
     identity_changed=7.5,
-    tally=Tally({"Black toner": 0.75}, {"Black toner": 2}, 3, 4, (AlertCount("warning", "jam", "mediaPath", 5),)),
+    tally=Tally({"Black toner": 0.75}, {"Black toner": 2}, 3, 4, (AlertCount("warning", "jam", "mediaPath", 5, 1),)),
 )
 
 
@@ -349,6 +349,39 @@ def test_two_printers_with_one_serial_number_are_not_taken_for_one_where_their_c
     assert (other.life.pages, other.life.doubt) == (400, None)
 
 
+def test_two_printers_with_one_serial_number_keep_their_own_counters_over_a_restart() -> None:
+    printers = Printers()
+    pages = {"One": 90_000, "Two": 400}
+    for name, count in pages.items():
+        polled(printers, printer(name), of_serial("123456", pages=count), AT)
+    again = Printers(in_file(collected(printers)))
+    for name, count in pages.items():
+        record = polled(again, printer(name), of_serial("123456", pages=count + 1), AT + MINUTE)
+        assert record.snapshot
+        assert record.snapshot.pages == count + 1
+        assert record.identity_changed is None
+
+
+def test_a_silent_name_takes_nothing_from_the_engine_that_answers_behind_another() -> None:
+    printers = Printers()
+    polled(printers, printer("Old"), of_serial("A1", pages=1000), AT)
+    polled(printers, printer("New"), of_serial("A1", pages=1100), AT + MINUTE)
+    polled(printers, printer("Old"), TIMEOUT, AT + 2 * MINUTE)
+    assert printers.lives["A1"].pages == 1100
+    again = Printers(in_file(collected(printers)))
+    back = polled(again, printer("Old"), of_serial("A1", pages=1110), AT + 3 * MINUTE)
+    assert back.life.recent_months == {"2026-09": 110}
+
+
+def test_another_address_of_the_same_printer_is_no_other_serial_number() -> None:
+    printers = Printers()
+    for minute, serial in enumerate(("A1", "B2")):
+        polled(printers, printer(), of_serial(serial), AT + minute * MINUTE)
+    collected(printers)
+    polled(printers, replace(printer(), host="192.0.2.99"), of_serial("B2"), AT + 2 * MINUTE)
+    assert collected(printers).events == []
+
+
 def test_a_printer_that_tells_its_serial_number_late_keeps_what_was_known_of_it() -> None:
     printers = Printers()
     polled(printers, printer(), of_serial("", pages=1000), AT)
@@ -399,6 +432,15 @@ def test_months_that_another_program_wrote_are_taken_over_at_once() -> None:
     assert told == ["Accounting"]
     assert printers.record_of(printer()).life.recent_months == {"2026-08": 700, "2026-09": 0}
     assert keys(collected(printers)) == {(ENGINE, "VNB3J00001")}
+
+
+def test_months_that_another_program_wrote_come_to_each_of_two_printers_with_one_serial_number() -> None:
+    printers = Printers()
+    for name, pages in (("One", 90_000), ("Two", 400)):
+        polled(printers, printer(name), of_serial("123456", pages=pages), AT)
+    printers.merge((ENGINE, "123456"), dump_life(Life(months={"2026-08": 700})))
+    lives = [printers.record_of(printer(name)).life for name in ("One", "Two")]
+    assert [(life.pages, life.months["2026-08"]) for life in lives] == [(90_000, 700), (400, 700)]
 
 
 def test_what_another_program_wrote_of_an_engine_that_never_answered_waits_for_it() -> None:

@@ -642,9 +642,9 @@ async def test_16_pages_are_right_over_a_gap_and_over_another_printer() -> None:
         one.wire.silent = False
         one.mib.set(pages=5321)
         assert (await one.poll(24 * HOUR)).one("printer_month_pages") == 1000
-        one.mib.set(pages=900_000, serial=b"OTHER")
+        one.mib.set(pages=900_000, serial=b"OTHER1")
         other = await one.poll()
-        assert other("printer_pages_total", "serial") == {"OTHER": 900_000}
+        assert other("printer_pages_total", "serial") == {"OTHER1": 900_000}
         assert (other.one("printer_month_pages"), other.one("printer_page_anomalies_total")) == (0, 0)
         assert other.one("printer_identity_changed_timestamp_seconds") == one.now
 
@@ -791,7 +791,7 @@ async def test_20_lost_after_an_address_change_and_a_log_full_of_it(caplog: pyte
         for _ in range(5):
             await one.poll()
         one.wire.silent = False
-        one.mib.set(serial=b"OTHER")
+        one.mib.set(serial=b"OTHER1")
         await one.poll()
         after = await one.poll()
     assert after.one("printer_identity_changed_timestamp_seconds") == one.now - MINUTE, "told once"

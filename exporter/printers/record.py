@@ -51,7 +51,7 @@ class Record:
     last_success: float | None = None
     boot: float | None = None
     serial: str = ""
-    """The last serial number heard, however long ago."""
+    """The last serial number heard that tells printers apart, however long ago."""
     identity_changed: float | None = None
     life: Life = field(default_factory=Life)
     """Of the engine that last answered."""
@@ -100,7 +100,8 @@ def _answered(
     zone: tzinfo,
     lives: Mapping[str, Life],
 ) -> Record:
-    serial = snapshot.identity.serial or record.serial
+    told = snapshot.identity.serial
+    serial = told if lifecycle.is_distinct(told) else record.serial
     is_other = bool(record.serial) and serial != record.serial
     levels_known = _levels_known({} if is_other else record.levels_known, snapshot, poll.at, retain)
     before, tally = _life_of(record, serial, snapshot, poll.at, lives)
@@ -186,12 +187,18 @@ def _life_of(
     record: Record, serial: str, snapshot: Snapshot, at: float, lives: Mapping[str, Life]
 ) -> tuple[Life, Tally | None]:
     """Return the life of the engine that answers, and what was counted of it behind this name so far."""
-    if serial == record.serial:
-        return record.life, record.tally
-    known = lives.get(serial) if lifecycle.is_distinct(serial) else None
-    if known and lifecycle.fits(known, snapshot, at):
-        return known, None
-    return (Life(), None) if record.serial else (record.life, record.tally)
+    known = lives.get(serial)
+    fitting = known if known and lifecycle.fits(known, snapshot, at) else None
+    if serial != record.serial:
+        return (fitting, None) if fitting else (Life(), None) if record.serial else (record.life, record.tally)
+    if not record.up and fitting and fitting.pages_at >= record.life.pages_at:
+        return fitting, record.tally  # it answered behind another name meanwhile
+    return (record.life, record.tally) if _is_own(record) else (Life(), None)
+
+
+def _is_own(record: Record) -> bool:
+    """Tell a printer's life from that of another with the same serial number, which the state may hold in its place."""
+    return record.snapshot is None or record.snapshot.pages in {None, record.life.pages}
 
 
 def _levels_known(before: Mapping[str, float], now: Snapshot, at: float, retain: float) -> dict[str, float]:

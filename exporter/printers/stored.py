@@ -134,13 +134,13 @@ class Printers:
         if _lasting(before) != _lasting(record):
             self._dirty.add((SNAPSHOT, name))
         engine = engine_of(name, record.serial)
-        if record.tally and _has_moved(self.lives.pop(engine, None), record.life):
-            self._dirty.add((ENGINE, engine))
-        if record.tally:
+        if record.up:  # a silent one says nothing of an engine that may answer behind another name
+            if _has_moved(self.lives.pop(engine, None), record.life):
+                self._dirty.add((ENGINE, engine))
             self.lives[engine] = record.life
             self._drop_surplus()
         self._events += (_event(ENGINE, engine, record, happening) for happening in record.happened)
-        if record.identity_changed != before.identity_changed:
+        if record.identity_changed not in {None, before.identity_changed}:
             changed = Happening("serial", before.serial, record.serial)
             self._events.append(_event(RECORD, name, record, changed))
 
@@ -176,7 +176,8 @@ class Printers:
         self._dirty.add(key)
         for label, kept in self._kept.items():
             if kept.record.tally and engine_of(label, kept.record.serial) == name:
-                self._kept[label] = replace(kept, record=replace(kept.record, life=life))
+                own = lifecycle.merged(kept.record.life, stored)
+                self._kept[label] = replace(kept, record=replace(kept.record, life=own))
                 self._on_change(label)
 
     def forget(self, key: Key) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import signal
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -140,6 +141,9 @@ def _probe_options(parser: argparse.ArgumentParser) -> None:
         default="public",
         help="for a host that is not in the config [public]; other users of this machine can see it",
     )
+    parser.add_argument(
+        "--device", type=int, metavar="NUMBER", help="the hrDeviceIndex, where several printers are behind one address"
+    )
     parser.add_argument("--explain", action="store_true", help="show for every value where it comes from")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write an anonymised recording of what it answers")
     parser.add_argument("--force", action="store_true", help="let --record overwrite a file")
@@ -229,8 +233,8 @@ def _check(options: argparse.Namespace) -> int:
 def _probe(options: argparse.Namespace) -> int:
     loaded = config.load(options.config_file) if options.config_file else None
     printer = _printer_to_probe(options, loaded)
-    if options.record and options.record.exists() and not options.force:
-        raise CommandError(f"{options.record} exists already; --force overwrites it")
+    if options.record:
+        _check_writable(options.record, force=options.force)
     return asyncio.run(_run_probe(printer, loaded, options))
 
 
@@ -282,10 +286,18 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Printer:
-    """Find the host in the config by name or address, else make an entry for it."""
-    for printer in loaded.printers if loaded else ():
-        if options.host in {printer.name, printer.host, f"{printer.host}:{printer.port}"}:
-            return printer
+    """Find the host in the config by name, then by address, else make an entry for it."""
+    entries = loaded.printers if loaded else ()
+    found = [printer for printer in entries if options.host == printer.name]
+    found += [printer for printer in entries if options.host in {printer.host, f"{printer.host}:{printer.port}"}]
+    if not found:
+        return replace(_new_printer(options), device=options.device)
+    if options.device is None:
+        return found[0]
+    return next((one for one in found if one.device == options.device), replace(found[0], device=options.device))
+
+
+def _new_printer(options: argparse.Namespace) -> Printer:
     try:
         host, port = config.split_host(options.host)
     except ValueError as error:
@@ -315,10 +327,26 @@ async def _run_probe(printer: Printer, loaded: Config | None, options: argparse.
     return 0 if is_answered else 1
 
 
+def _check_writable(file: Path, *, force: bool) -> None:
+    """Refuse at once what could not be written after minutes of asking."""
+    is_there = os.path.exists(file)  # noqa: PTH110 - pathlib raises where it may not look
+    if is_there and not force:
+        raise CommandError(f"{file} exists already; --force overwrites it")
+    if not is_there and not os.access(file.parent, os.W_OK | os.X_OK):
+        raise CommandError(f"{file}: cannot be written: no folder that this user may write to")
+
+
 def _write(file: Path, text: str, *, force: bool) -> None:
+    """Write a file whole or not at all."""
     try:
         with file.open("w" if force else "x", encoding="ascii") as stream:
-            stream.write(text)
+            try:
+                stream.write(text)
+                stream.flush()
+            except OSError:
+                if stat.S_ISREG(file.lstat().st_mode):  # and not /dev/stdout
+                    file.unlink()
+                raise
     except OSError as error:
         raise CommandError(f"{file}: cannot be written: {error.strerror}") from None
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -17,7 +18,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from exporter import __version__
+from exporter import __version__, cli, config
+from exporter.commands import kept
 from exporter.simulator.office import Office
 from tests.support.agents import free_port, own_address
 
@@ -196,9 +198,58 @@ async def test_a_recording_that_cannot_be_written_is_a_clear_error(tmp_path: Pat
         first = office.printers[0]
         file = tmp_path / "no" / "folder"
         code, shown = await run_beside("probe", f"{first.host}:{first.port}", f"--record={file}")
+        assert office.agents[0].requests == 0, "it refuses before it asks"
     assert code == 1
-    assert f"{file}: cannot be written: No such file or directory" in shown
+    assert f"{file}: cannot be written: no folder that this user may write to" in shown
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_no_half_of_a_recording_is_left_behind(tmp_path: Path, force: bool) -> None:
+    file = tmp_path / "odd.snmprec"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(kept.CommandError, match="cannot be written: File too large"):
+            cli._write(file, "1.3|2|1\n" * 100_000, force=force)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not file.exists()
+
+
+def test_what_cannot_be_overwritten_stays(tmp_path: Path) -> None:
+    with pytest.raises(kept.CommandError, match="Is a directory"):
+        cli._write(tmp_path, "text", force=True)
+    assert tmp_path.is_dir()
+
+
+ONE_ADDRESS = """
+printers:
+- {name: Labels, host: 192.0.2.1, device: 1}
+- {name: Receipts, host: 192.0.2.1, device: 2}
+- {name: 192.0.2.1, host: 192.0.2.9}
+- {name: Alone, host: 192.0.2.5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "device"),
+    [
+        (["Receipts"], "Receipts", 2),
+        (["192.0.2.1"], "192.0.2.1", None),  # a name comes before addresses
+        (["192.0.2.1:161"], "Labels", 1),
+        (["192.0.2.1:161", "--device=2"], "Receipts", 2),
+        (["192.0.2.1:161", "--device=3"], "Labels", 3),
+        (["Alone", "--device=2"], "Alone", 2),
+        (["192.0.2.7", "--device=2"], "192.0.2.7", 2),
+    ],
+)
+def test_probe_asks_for_one_of_several_printers_behind_an_address(
+    arguments: list[str], name: str, device: int | None
+) -> None:
+    options = cli._parser().parse_args(["probe", *arguments])
+    found = cli._printer_to_probe(options, config.parse(ONE_ADDRESS))
+    assert (found.name, found.device) == (name, device)
 
 
 async def test_probe_tries_v1_where_v2c_meets_silence() -> None:

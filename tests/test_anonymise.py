@@ -221,6 +221,43 @@ def test_an_address_is_masked_as_value_as_text_and_as_octets() -> None:
     assert masked("1.3.6.1.4.1.11") == "1.3.6.1.4.1.11"
 
 
+@pytest.mark.parametrize(
+    ("address", "number", "mask"),
+    [
+        ("10.10.5.28", 168_428_828, int.from_bytes(bytes((22, 22, 2, 22)), "big")),
+        ("192.168.5.28", 3_232_236_828, int.from_bytes(bytes((222, 222, 2, 22)), "big")),
+        ("192.168.5.28", 3_232_236_828 - 2**32, int.from_bytes(bytes((222, 222, 2, 22)), "big") - 2**32),
+    ],
+)
+def test_an_address_is_masked_as_a_number(address: str, number: int, mask: int) -> None:
+    assert masked(number, known=(address,)) == mask
+    assert masked(number + 1, known=(address,)) == number + 1
+
+
+def test_a_hardware_address_is_masked_as_a_number_and_within_an_address_of_ipv6() -> None:
+    hardware = (HARDWARE_ADDRESS, MAC)
+    assert masked(int.from_bytes(MAC, "big"), hardware) == 0x2A2AA22A2A2A
+    link_local = bytes.fromhex("fe800000000000003e2af4fffe0b1b2c")
+    assert masked(link_local, hardware) == bytes.fromhex("fe800000000000002a2aa2aaaa2a2a2a")
+
+
+def test_an_address_of_ipv6_that_is_told_as_text_is_masked_as_octets_too() -> None:
+    told = (f"{PRIVATE}.2.0", b"2001:db8:1234::5")
+    assert masked(bytes.fromhex("20010db8123400000000000000000005"), told, at=DESCRIPTION) == bytes.fromhex(
+        "22222aa2222222222222222222222222"
+    )
+
+
+def test_objects_whose_value_spells_an_address_or_a_name_in_numbers_are_dropped() -> None:
+    rows: list[Row] = [
+        (f"{PRIVATE}.2.0", "1.3.6.1.2.1.4.20.1.2.10.10.5.28"),
+        (f"{PRIVATE}.3.0", f"{PRIVATE}.65.110.110.97"),
+        (f"{SYSTEM}.2.0", f"{PRIVATE}.2.3.9.1"),
+    ]
+    result = anonymise(rows, ("10.10.5.28",))
+    assert (result.rows, result.dropped) == ((rows[2],), 2)
+
+
 def test_rows_whose_index_spells_a_name_or_an_address_are_dropped_and_counted() -> None:
     name = ".".join(str(octet) for octet in b"Anna")
     rows: list[Row] = [

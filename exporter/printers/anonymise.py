@@ -91,6 +91,7 @@ _VOCABULARY = frozenset(
 _SHORTEST_SECRET, _LONGEST_SECRET = 5, 255
 _SHORTEST_NAME = 4
 _MAC_LENGTH = 6
+_IPV4_LENGTH = 4
 # A printer may send thousands of what looks like one; each is masked in its place, so many in other forms too.
 _MAX_SECRETS = 200
 # Octets before an address in which a word for a version is looked for.
@@ -127,11 +128,19 @@ def anonymise(rows: Iterable[Row], known: Iterable[str] = ()) -> Anonymised:
     """Mask what tells of people, places and devices; `known` are names and addresses to be masked wherever they are."""
     ordered = sorted(dict(rows).items(), key=lambda row: tuple(map(int, row[0].split("."))))
     secrets = _Secrets(_learn(ordered, known))
-    kept = [(oid, value) for oid, value in ordered if not (_is_at(oid, _PRIVATE) and secrets.show_in(oid))]
+    kept = [row for row in ordered if not secrets.show_in(*_telling_oids(*row))]
     masked = [(oid, _masked(oid, value, secrets)) for oid, value in kept]
     public = _VOCABULARY | _words_of(masked, *_MAKERS_TEXTS)
     result = [(oid, _in_words(value, public) if _is_wordy(oid) else value) for oid, value in masked]
     return Anonymised(tuple(result), len(ordered) - len(kept))
+
+
+def _telling_oids(oid: str, value: Value) -> Iterator[str]:
+    """Yield the OIDs of a row that may spell something: a private object's own, and one that is a value."""
+    if _is_at(oid, _PRIVATE):
+        yield oid
+    if isinstance(value, str) and not is_address(value):
+        yield value
 
 
 def is_address(value: Value) -> bool:
@@ -237,13 +246,14 @@ _SERIAL = _pattern(
     rb"(?P<secret>(?=[\w-]{0,40}\d)[\w-]{3,}(?: [\w-]*\d[\w-]*)*)"
 )
 _EMAIL = _pattern(rb"[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)*")
+_IPV6 = _pattern(rb"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:.])", _HEX_DIGITS, _is_ipv6)
 _PATTERNS = (
     _pattern(rb"\b[a-z][a-z0-9+.-]{1,10}://(?P<secret>\S+)"),
     _EMAIL,
     _pattern(rb"(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])", _HEX_DIGITS),
     _SERIAL,
     _MAC,
-    _pattern(rb"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?![\w:.])", _HEX_DIGITS, _is_ipv6),
+    _IPV6,
     _IPV4,
     _pattern(rb"(?<![\w.-])(?:[a-z0-9][a-z0-9-]*\.)+(?:%b)(?![\w-])" % _TOP_LEVEL),
     _pattern(rb"(?<![\w.-])(?:[a-z0-9][a-z0-9-]*\.){2,}[a-z]{2}(?![\w-])"),
@@ -283,6 +293,16 @@ class _Secret:
         pairs = (b"|".join(b"%02x" % octet for octet in sorted(choice)) for choice in choices)
         return b"(?i:%b)" % (_BETWEEN_CHARS if self.is_text else _BETWEEN).join(b"(?:%b)" % pair for pair in pairs)
 
+    def numbers(self) -> Iterator[tuple[int, int]]:
+        """Yield the numbers that it may be elsewhere, with their masks; an address of IPv4 may have a sign."""
+        if not self.is_text:
+            number, mask = (int.from_bytes(octets, "big") for octets in (self.octets, self.octets.translate(self.mask)))
+            yield number, mask
+            if len(self.octets) == _IPV4_LENGTH and number >= 2**31:
+                yield number - 2**32, mask - 2**32
+        elif self.octets.isdigit():
+            yield int(self.octets), int("2" * len(str(int(self.octets))))
+
     def masked(self, found: re.Match[bytes]) -> bytes:
         """Return the mask of what was found as it is."""
         return found[0].translate(self.mask)
@@ -307,7 +327,7 @@ def _learn(rows: Sequence[Row], known: Iterable[str]) -> Iterator[_Secret]:
         yield from _address_secrets(text)
     macs = [value for oid, value in rows if isinstance(value, bytes) and _is_at(oid, HARDWARE_ADDRESS)]
     for mac in (*macs, *map(_mac_of, _found(_MAC, texts))):
-        yield from (_Secret(octets, _MAC_OCTETS) for octets in (mac, mac[::-1]) if _is_telling(mac))
+        yield from (_Secret(octets, _MAC_OCTETS) for octets in (mac, mac[::-1], _eui64(mac)) if _is_telling(mac))
     for text in (*_texts_of(rows, *_SERIALS), *_found(_SERIAL, texts)):
         yield from map(_Secret, _encodings(_trimmed(text)))
     for text in _found(_EMAIL, texts):
@@ -320,6 +340,8 @@ def _address_secrets(text: bytes) -> Iterator[_Secret]:
     for address in _IPV4.found(text):
         yield _Secret(address)
         yield _Secret(bytes(map(int, address.split(b"."))), _IPV4_OCTETS)
+    for address in _IPV6.found(text):
+        yield _Secret(ipaddress.IPv6Address(address.decode()).packed, _MAC_OCTETS)
 
 
 def _found(pattern: _Pattern, texts: Iterable[bytes]) -> Iterator[bytes]:
@@ -354,6 +376,11 @@ def _mac_of(text: bytes) -> bytes:
     return bytes.fromhex(re.sub(r"\W", "", text.decode()))
 
 
+def _eui64(mac: bytes) -> bytes:
+    """Return what stands of a hardware address in one of IPv6 (RFC 4291, appendix A)."""
+    return bytes((mac[0] ^ 2, *mac[1:3], 0xFF, 0xFE, *mac[3:])) if mac else b""
+
+
 def _is_telling(mac: bytes) -> bool:
     """Tell an address from none, and from what is too short to be one."""
     return len(mac) >= _MAC_LENGTH and len(set(mac)) > 1
@@ -380,7 +407,7 @@ class _Secrets:
         found = sorted(first, key=lambda one: (-len(one.octets), one.octets, one.mask))
         self._raw = [(re.compile(one.raw_pattern()), one.masked) for one in found]
         self._hex = [(re.compile(one.hex_pattern()), one.masked_hex) for one in found if not one.is_name]
-        self._numbers = {int(one.octets) for one in found if one.is_text and one.octets.isdigit()}
+        self._numbers = dict(number for one in found for number in one.numbers())
 
     def masked(self, octets: bytes) -> bytes:
         """Return the octets with the secrets in them masked."""
@@ -390,10 +417,13 @@ class _Secrets:
 
     def masked_number(self, number: int) -> int:
         """Return the mask of a number that is a secret's, else the number."""
-        return int("2" * len(str(number))) if number in self._numbers else number
+        return self._numbers.get(number, number)
 
-    def show_in(self, oid: str) -> bool:
+    def show_in(self, *oids: str) -> bool:
         """Tell whether sub-identifiers spell a secret, or any word: a table may be indexed by names."""
+        return any(map(self._shows, oids))
+
+    def _shows(self, oid: str) -> bool:
         arcs = bytes(int(arc) if len(arc) < 4 and int(arc) < 256 else 0 for arc in oid.split("."))
         return bool(_WORD_IN_INDEX.search(arcs)) or any(pattern.search(arcs) for pattern, _ in self._raw)
 

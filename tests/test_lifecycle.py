@@ -146,6 +146,7 @@ UNKNOWN, SOME = Level.UNKNOWN, Level.SOME
         ([0.6, SOME, 0.6], 0.0, 0),
         ([0.6, Level.EMPTY, Level.IMPLAUSIBLE, 0.6], 0.0, 0),
         ([0.6, 0.0, 0.6], 0.0, 0),  # taken out for one poll, on a device that says 0 then
+        ([0.6, 0.0, 0.6, 0.0, 0.6], 0.0, 0),  # and once more
         ([0.6, 0.0, 0.0], 0.6, 0),  # it is empty
         ([0.6, 0.0, 0.55, 0.0, 0.0], 0.6, 0),
         ([0.08, 0.0], 0.08, 0),  # a level that was low anyway is believed at once
@@ -368,6 +369,8 @@ def printed(*readings: int | None, story: Story | None = None, every: float = MI
         # HP stores every ten pages: never shown as a fall, until the counter has caught up
         ([1000, 991], 1000, 0, 1),
         ([1000, 991, 991, 991, 991, 991, 991], 1000, 0, 1),
+        ([1000, 990, 990, 990, 990, 990, 990], 1000, 0, 1),
+        ([1000, 989, 989, 989, 989], 989, 0, 1),
         ([1000, 991, 995, 999, 1000, 1003], 1003, 3, 1),
         ([1000, 991, 996, 990], 1000, 0, 2),  # the power fails twice
         # another board: held for 3 polls, then accepted
@@ -557,6 +560,7 @@ def test_rows_known_before_a_restart_are_not_new_after_it() -> None:
     story = Story().hears(answer(alerts=[LOW])).hears(answer(alerts=[LOW, OPEN]))
     again = Story(life=story.life, tally=story.tally, at=story.at).hears(answer(alerts=[OPEN, LOW]))
     assert {each.code: each.count for each in again.counts.alerts} == {LOW.code: 0, OPEN.code: 1}
+    assert again.life == story.life, "nothing new is to be written because rows come in another order"
 
 
 def test_a_printer_that_makes_up_alert_codes_gets_few_series() -> None:
@@ -566,6 +570,11 @@ def test_a_printer_that_makes_up_alert_codes_gets_few_series() -> None:
     assert len(story.counts.alerts) == MAX_EVENT_KINDS + 1
     story.hears(CLEAR)
     assert story.counts.alerts[-1] == AlertCount("critical", "other", "other", 2 * MAX_EVENT_KINDS)
+
+
+def test_alert_codes_that_are_made_up_all_at_once_get_no_more_series() -> None:
+    rows = [alert(str(40_000 + number)) for number in range(3 * MAX_EVENT_KINDS)]
+    assert len(Story().hears(CLEAR).hears(answer(alerts=rows)).counts.alerts) == MAX_EVENT_KINDS + 1
 
 
 # ---- engines and names

@@ -265,6 +265,21 @@ def test_a_held_level_is_judged_by_what_its_row_is_now() -> None:
     assert status(record) == "error"
 
 
+def test_a_level_is_held_for_as_long_as_lasting_values_are_retained() -> None:
+    record = answered()
+    for days, ratio in ((4, 0.5), (7, 0.5), (8, None)):
+        record = answer(record, START + days * DAY, snapshot(supply(Level.UNKNOWN)))
+        assert record.snapshot
+        assert record.snapshot.supplies[0].ratio == ratio
+
+
+def test_a_printer_that_tells_no_pages_for_once_is_no_other() -> None:
+    record = Record()
+    for minute, pages in enumerate((1000, None, 1030)):
+        record = answer(record, START + minute * 60, replace(snapshot(serial="A1"), pages=pages))
+    assert list(record.life.months.values()) == [30]
+
+
 def test_a_level_is_not_held_when_a_rule_turned_its_direction() -> None:
     now = supply(Level.UNKNOWN)
     now = replace(now, row=replace(now.row, inverted=True))

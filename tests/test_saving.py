@@ -189,6 +189,17 @@ async def test_what_another_program_wrote_is_taken_over(path: Path) -> None:
     assert await written(path) == {"ball": "blue", "doll": "new"}
 
 
+async def test_what_was_dropped_here_does_not_come_back_because_another_program_wrote(path: Path) -> None:
+    toys = Shelf("toy", ball="red")
+    async with saving(path, toys) as saver:
+        await save(saver)
+        await beside(path, Changes({("toy", "doll"): "new"}))
+        del toys.things["ball"]
+        toys.dirty.add("ball")
+        await save(saver)
+    assert toys.things == await written(path) == {"doll": "new"}
+
+
 async def test_what_another_program_spoilt_is_told_and_stops_nothing(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -250,12 +261,12 @@ async def test_what_waits_of_a_source_that_left_does_not_bring_back_what_another
         await save(saver)
         with closing(await asyncio.to_thread(sqlite3.connect, path, check_same_thread=False)) as locker:
             await asyncio.to_thread(locker.execute, "BEGIN IMMEDIATE")
-            toys.put("ball", "blue")
+            toys.put("ball", "blue", event="painted")
             await saver.remove(toys)
             await asyncio.to_thread(locker.rollback)
         await beside(path, Changes({("toy", "ball"): None}))
         await save(saver)
-    assert await written(path) == {}
+    assert (await written(path), await happened(path, "ball")) == ({}, [])
 
 
 async def test_a_source_that_fails_is_told_and_costs_the_others_nothing(

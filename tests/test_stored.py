@@ -303,8 +303,9 @@ def test_engines_are_remembered_up_to_a_number_and_those_not_used_for_longest_go
     for number in range(6):
         polled(printers, printer(), of_serial(f"A{number}"), AT + number * MINUTE)
         polled(printers, printer("Steady"), of_serial("S1"), AT + number * MINUTE)
+        documents = collected(printers).documents
     assert list(printers.lives) == ["A4", "A5", "S1"]
-    assert collected(printers).documents[ENGINE, "A1"] is None
+    assert documents[ENGINE, "A3"] is None
 
 
 # ---- engines that move
@@ -373,6 +374,16 @@ def test_a_silent_name_takes_nothing_from_the_engine_that_answers_behind_another
     assert back.life.recent_months == {"2026-09": 110}
 
 
+def test_a_printer_that_is_listed_twice_uses_its_supplies_up_behind_both_names() -> None:
+    printers = Printers()
+    for minute, ratio in enumerate((0.5, 0.4, 0.3)):
+        supply = replace(SMALL.supplies[0], ratio=ratio)
+        for name in ("One", "Two"):
+            record = polled(printers, printer(name), replace(SMALL, supplies=(supply,)), AT + minute * MINUTE)
+            assert record.tally
+            assert record.tally.used[supply.row.supply] == pytest.approx(0.5 - ratio)
+
+
 def test_another_address_of_the_same_printer_is_no_other_serial_number() -> None:
     printers = Printers()
     for minute, serial in enumerate(("A1", "B2")):
@@ -432,6 +443,16 @@ def test_months_that_another_program_wrote_are_taken_over_at_once() -> None:
     assert told == ["Accounting"]
     assert printers.record_of(printer()).life.recent_months == {"2026-08": 700, "2026-09": 0}
     assert keys(collected(printers)) == {(ENGINE, "VNB3J00001")}
+    printers.merge((ENGINE, "VNB3J00001"), dump_life(Life(months={"2026-08": 9})))
+    assert (told, keys(collected(printers))) == (["Accounting"], set())
+
+
+def test_months_that_another_program_wrote_wait_for_a_printer_that_was_silent_so_far() -> None:
+    printers = Printers()
+    polled(printers, printer(), TIMEOUT, AT)
+    printers.merge((ENGINE, "name:Accounting"), dump_life(Life(months={"2026-08": 700})))
+    record = polled(printers, printer(), of_serial(""), AT + MINUTE)
+    assert record.life.recent_months == {"2026-08": 700, "2026-09": 0}
 
 
 def test_months_that_another_program_wrote_come_to_each_of_two_printers_with_one_serial_number() -> None:

@@ -175,7 +175,7 @@ class Printers:
         self.lives[name] = life
         self._dirty.add(key)
         for label, kept in self._kept.items():
-            if kept.record.tally and engine_of(label, kept.record.serial) == name:
+            if engine_of(label, kept.record.serial) == name:
                 own = lifecycle.merged(kept.record.life, stored)
                 self._kept[label] = replace(kept, record=replace(kept.record, life=own))
                 self._on_change(label)

@@ -276,6 +276,23 @@ def test_a_serial_number_of_digits_is_masked_as_a_number_too() -> None:
     assert masked(12345679, (SERIAL, b"12345678")) == 12345679
 
 
+@pytest.mark.parametrize("number", ["5.1.1.4.1", "5.1.1.5.1", "5.1.1.17.1", "8.2.1.17.1.1", "9.2.1.11.1.1"])
+def test_operators_and_serial_numbers_of_parts_are_masked_where_they_stand_and_elsewhere(number: str) -> None:
+    own = (f"{PRINTER}.{number}", b"QX4711Z")
+    rows = dict(anonymise([own, (DESCRIPTION, b"of qx4711z")]).rows)
+    assert (rows[own[0]], rows[DESCRIPTION]) == (b"XX2222X", b"of xx2222x")
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "latin-1", "utf-16-le", "utf-16-be"])
+def test_a_name_beyond_ascii_is_masked_in_every_encoding(codec: str) -> None:
+    name = "Jörg Müßig"
+    mask = masked(b"(" + name.encode(codec) + b")", (CONTACT, name.encode()), at=DESCRIPTION)
+    assert isinstance(mask, bytes)
+    assert not {"J".encode(codec), "ö".encode(codec), "ß".encode(codec)} & {
+        mask[at : at + size] for at in range(len(mask)) for size in (1, 2)
+    }
+
+
 def test_names_within_a_contact_are_masked_as_whole_words_elsewhere() -> None:
     contact = (CONTACT, b"Anna Marklin, 2nd floor")
     assert masked(b"Letterhead of Marklin and anna", contact, at=DESCRIPTION) == b"Letterhead of Xxxxxxx and xxxx"

@@ -283,6 +283,19 @@ def test_operators_and_serial_numbers_of_parts_are_masked_where_they_stand_and_e
     assert (rows[own[0]], rows[DESCRIPTION]) == (b"XX2222X", b"of xx2222x")
 
 
+@pytest.mark.parametrize(
+    ("told", "elsewhere", "mask"),
+    [
+        (b"HP,SN:VNB8K6Q02T", b"of vnb8k6q02t", b"of xxx2x2x22x"),
+        (b"by anna.marklin@corp.example", b"of Marklin", b"of Xxxxxxx"),
+        (b"at 3C-2A-F4-0B-1B-2C", b"of " + MAC, b"of " + bytes.fromhex("2a2aa22a2a2a")),
+        (b"at 10.10.5.28", b"of \x0a\x0a\x05\x1c", b"of " + bytes((22, 22, 2, 22))),
+    ],
+)
+def test_what_is_recognised_in_one_place_is_masked_in_another(told: bytes, elsewhere: bytes, mask: bytes) -> None:
+    assert masked(elsewhere, (f"{SYSTEM}.1.0", told), at=DESCRIPTION) == mask
+
+
 @pytest.mark.parametrize("codec", ["utf-8", "latin-1", "utf-16-le", "utf-16-be"])
 def test_a_name_beyond_ascii_is_masked_in_every_encoding(codec: str) -> None:
     name = "Jörg Müßig"

@@ -12,7 +12,7 @@ from rich.console import Console
 from exporter.commands import probe
 from exporter.config import AuthKey, CommunityCredentials, Credentials, Polling, PrivKey, UserCredentials
 from exporter.simulator.agent import Agent
-from exporter.simulator.ber import Integer, OctetString
+from exporter.simulator.ber import Integer, IpAddress, OctetString
 from tests.support.agents import SNMPD, own_address, snmpd
 from tests.support.fleet import printer
 from tests.test_poll import BASE, PASSWORD, PRINTER, USER, V2C, V3, MovingMib, oid
@@ -118,6 +118,17 @@ async def test_the_progress_of_a_recording_is_told_and_what_was_left_out(tmp_pat
     assert "left out: the rest of 1.3" in summary
     assert "left out: 1 rows indexed by names or addresses" in summary
     assert "look at the file before you send it" in summary
+
+
+async def test_the_addresses_of_a_printer_are_not_in_its_recording_though_their_table_is_left_out() -> None:
+    more = {
+        oid("1.3.6.1.2.1.4.20.1.1.10.10.5.28"): IpAddress(bytes((10, 10, 5, 28))),
+        oid("1.3.6.1.4.1.11.7.1.0"): OctetString(b"\x01\x0a\x0a\x05\x1c\x02"),
+    }
+    async with Agent(MovingMib(BASE | more), own_address(), 0) as one:
+        answer = await probe.ask(printer(one.host, one.port, V2C), "auto", POLLING)
+        recording = await probe.record(answer, "auto", POLLING, lambda _: None)
+    assert "1.3.6.1.4.1.11.7.1.0|4x|011616021602\n" in recording.text
 
 
 @pytest.mark.skipif(SNMPD is None, reason="snmpd is not installed")

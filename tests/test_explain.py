@@ -115,6 +115,11 @@ def test_a_description_tells_what_was_split_off_and_how_it_was_read() -> None:
     latin = fact(explain(supply(description="Behälter".encode("latin-1")) | charset(4)), "description")
     assert latin.rule == "read as latin-1"
     assert fact(explain(supply()), "description").rule == "as it is"
+    told = fact(explain(supply() | charset(4)), "charset")
+    assert [source.name for source in told.sources] == [
+        "prtGeneralCurrentLocalization.1",
+        "prtLocalizationCharacterSet.1.1",
+    ]
 
 
 def test_a_name_tells_whether_it_is_the_printers_own() -> None:
@@ -135,6 +140,8 @@ def test_a_status_names_the_witness_that_decides() -> None:
     assert fact(low, "status", "Toner").rule == "an error bit that can mean this supply only, worse than its level"
     assert fact(low, "status", "Printer").rule == "the worst of supplies warning, alert rows ok, error bits warning"
     assert fact(low, "error bits").rule == "bit 2: low_toner"
+    both = fact(explain(supply() | {"1.3.6.1.2.1.25.3.5.1.2.1": b"\x28"}), "error bits")
+    assert (both.shown, both.rule) == ("door_open, low_toner", "bit 2: low_toner; bit 4: door_open")
     assert fact(explain(supply(level=-2)), "status", "Toner").rule == "neither level, alert row nor bit tells"
 
 

@@ -26,6 +26,7 @@ from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.families import PRINTER_FAMILIES
 from exporter.metrics.lines import Lines, format_value
 from exporter.metrics.printers import render
+from exporter.printers.lifecycle import AlertCount, SupplyLife, Tally
 from exporter.printers.model import Counters, Failure, Poll, Snapshot
 from exporter.printers.record import Record, after_poll
 from exporter.web.exposition import stream
@@ -489,6 +490,21 @@ def test_another_serial_leaves_its_time() -> None:
     assert [name for name in found if name.startswith("printer_pages")] == [
         'printer_pages_total{serial="B2",unit="impressions"}'
     ]
+
+
+def test_what_happened_over_the_years_is_shown() -> None:
+    record = settle(SNAPSHOT)
+    life = replace(record.life, supplies={"Black toner": SupplyLife(tracked=5.0, installed=7.0, lowest=0.5)})
+    counted = (AlertCount("critical", "jam", "mediaPath", 5, held=1),)
+    tally = Tally({"Black toner": 0.75}, {"Black toner": 2}, jams=3, anomalies=4, alerts=counted)
+    found = samples(lines_of(replace(record, life=life, tally=tally)))
+    shown = {name.partition("{")[0]: value for name, value in found.items()}
+    assert shown["printer_supply_used_ratio_total"] == 0.75
+    assert shown["printer_supply_replaced_total"] == 2
+    assert shown["printer_supply_tracked_since_timestamp_seconds"] == 7
+    assert shown["printer_supply_installed_timestamp_seconds"] == 7
+    assert (shown["printer_jams_total"], shown["printer_page_anomalies_total"]) == (3, 4)
+    assert found['printer_alert_events_total{code="jam",group="mediaPath",level="critical"}'] == 5
 
 
 def test_equal_alert_rows_are_one_series_with_each_of_their_texts() -> None:

@@ -190,6 +190,13 @@ def test_a_clock_set_back_makes_nobody_older() -> None:
 # ---- expected_off
 
 
+def test_a_clock_that_starts_in_1970_and_is_set_later_makes_nobody_older() -> None:
+    now = START + 50 * 365 * DAY
+    kept = replace(answer(Record(), now), poll=None)
+    record = fail(kept, 60, 120, now + 60, now + 120)
+    assert (record.silence, record.snapshot is None) == (120, False)
+
+
 def test_in_a_window_a_silent_printer_is_unknown_at_once_and_its_failures_do_not_count() -> None:
     record = fail(answered(), START + 60, START + 120, START + 180, START + 240, excused=True)
     assert (record.up, record.status, record.excused) == (False, Since("unknown", START + 60), True)

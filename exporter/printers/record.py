@@ -19,6 +19,8 @@ _WRAP = 2**32 / 100
 _BOOT_TOLERANCE = 60.0
 # A clock that drifts over 497 days may place the boot minutes off after sysUpTime wrapped.
 _WRAP_TOLERANCE = 900.0
+# Polls are not so far apart: the clock was set, as on a machine that starts in 1970.
+_CLOCK_SET = 365 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,8 @@ def _failed(
     failures[failure.reason] = failures.get(failure.reason, 0) + 1
     in_row = record.failures_in_row if excused else record.failures_in_row + 1
     before = record.poll.at if record.poll else poll.at
-    silence = record.silence if excused else record.silence + max(0.0, poll.at - before)
+    elapsed = poll.at - before
+    silence = record.silence if excused or not 0 <= elapsed < _CLOCK_SET else record.silence + elapsed
     expired = silence > retain
     status = _silent_status(record, in_row >= offline_after, excused=excused)
     known = None if expired else record.snapshot

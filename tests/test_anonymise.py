@@ -283,6 +283,14 @@ def test_operators_and_serial_numbers_of_parts_are_masked_where_they_stand_and_e
     assert (rows[own[0]], rows[DESCRIPTION]) == (b"XX2222X", b"of xx2222x")
 
 
+@pytest.mark.parametrize("codec", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_name_beyond_latin_is_masked_in_every_encoding(codec: str) -> None:
+    name = "印刷室の山田"
+    mask = masked(b"(" + name.encode(codec) + b")", (LOCATION, name.encode()), at=DESCRIPTION)
+    assert isinstance(mask, bytes)
+    assert not [char for char in name if char.encode(codec) in mask]
+
+
 @pytest.mark.parametrize(
     ("told", "elsewhere", "mask"),
     [

@@ -177,6 +177,8 @@ def _nibbles_of(octet: int) -> int:
 
 _SHAPES = bytes(map(_shape_of, range(256)))
 _HEX_DIGITS = bytes.maketrans(b"0123456789abcdefABCDEF", b"2222222222aaaaaaAAAAAA")
+# Half a character of UTF-16 may be a punctuation mark; "xx" is a letter in both orders of octets.
+_WIDE_X = b"\0" + b"x" * 255
 _MAC_OCTETS = bytes(map(_nibbles_of, range(256)))
 _IPV4_OCTETS = bytes(int("2" * len(str(octet))) for octet in range(256))
 
@@ -277,7 +279,7 @@ class _Secret:
     @property
     def is_text(self) -> bool:
         """Whether it is text and not the octets of an address."""
-        return self.mask is _SHAPES
+        return self.mask in {_SHAPES, _WIDE_X}
 
     def raw_pattern(self) -> bytes:
         """Return what finds it as it is; an address that could be text or small numbers only where it is alone."""
@@ -329,7 +331,7 @@ def _learn(rows: Sequence[Row], known: Iterable[str]) -> Iterator[_Secret]:
     for mac in (*macs, *map(_mac_of, _found(_MAC, texts))):
         yield from (_Secret(octets, _MAC_OCTETS) for octets in (mac, mac[::-1], _eui64(mac)) if _is_telling(mac))
     for text in (*_texts_of(rows, *_SERIALS), *_found(_SERIAL, texts)):
-        yield from map(_Secret, _encodings(_trimmed(text)))
+        yield from _encodings(_trimmed(text))
     for text in _found(_EMAIL, texts):
         yield from _secrets_of(text, public)
     for text in texts:
@@ -352,7 +354,7 @@ def _secrets_of(text: bytes, public: frozenset[bytes]) -> Iterator[_Secret]:
     """Yield a text in its encodings and the names in it, unless they are words of everybody."""
     names = [token for token in _TOKEN.findall(text) if not _is_public(token, public)]
     if names:
-        yield from map(_Secret, _encodings(_trimmed(text)))
+        yield from _encodings(_trimmed(text))
     yield from (_Secret(name, is_name=True) for name in names if _SHORTEST_NAME <= len(name) <= _LONGEST_SECRET)
 
 
@@ -360,16 +362,16 @@ def _trimmed(text: bytes) -> bytes:
     return _CONTROL.sub(b"", text).strip()[:_LONGEST_SECRET]
 
 
-def _encodings(text: bytes) -> Iterator[bytes]:
+def _encodings(text: bytes) -> Iterator[_Secret]:
     """Yield a text in the encodings that it may have elsewhere; nothing of a short one."""
     if len(text) < _SHORTEST_SECRET:
         return
-    yield text
+    yield _Secret(text)
     if not text.isascii():
         decoded = text.decode(codec_of(text))
-        for codec in ("utf-8", "latin-1", "utf-16-le", "utf-16-be"):
+        for codec, mask in (("utf-8", _SHAPES), ("latin-1", _SHAPES), ("utf-16-le", _WIDE_X), ("utf-16-be", _WIDE_X)):
             with suppress(UnicodeEncodeError):
-                yield decoded.encode(codec)
+                yield _Secret(decoded.encode(codec), mask)
 
 
 def _mac_of(text: bytes) -> bytes:

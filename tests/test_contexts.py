@@ -296,6 +296,12 @@ async def test_each_of_two_printers_behind_one_address_shows_only_what_is_its_ow
     ) == told
 
 
+@pytest.mark.parametrize(("device", "asleep"), [(1, False), (3, True)])
+async def test_a_printer_does_not_sleep_because_the_one_beside_it_does(device: int, *, asleep: bool) -> None:
+    sleeping = second_device() | {oid(f"{M}.18.1.1.7.3.7"): Integer(23)}
+    assert snapshot_of(await ask(device, sleeping)).asleep is asleep
+
+
 @pytest.mark.parametrize(
     ("values", "detail"),
     [

@@ -132,20 +132,21 @@ def snapshot(shape: Structure, values: Cells, alert_rows: Rows) -> Snapshot:
     pages = _count(values.get(shape.pages_oid)) if shape.pages_unit else None
     uptime = _count(values.get(SYS_UPTIME))
     state = _state(values.get(shape.state_oid))
+    own = own_alerts(alert_rows, shape)
     return Snapshot(
         identity=shape.identity,
         supplies=_supplies(shape.supplies, values),
         trays=tuple(_tray(row, values) for row in shape.trays),
         bins=tuple(found for row in shape.bins if (found := _bin(row, values))),
         covers=tuple(_covers(shape.covers, values)),
-        alerts=_alerts(own_alerts(alert_rows, shape), shape),
+        alerts=_alerts(own, shape),
         errors=error_bits(errors) if isinstance(errors, bytes) else None,
         state=state,
         pages=pages,
         pages_unit=shape.pages_unit,
         uptime=uptime / 100 if uptime is not None else None,
         counters=maker.read_counters(shape.counters, values),
-        asleep=state not in _AWAKE and any(_says_sleep(cells, shape.charset) for cells in alert_rows.values()),
+        asleep=state not in _AWAKE and any(_says_sleep(cells, shape.charset) for cells in own.values()),
     )
 
 

@@ -71,6 +71,23 @@ def test_valid_utf_8_wins_over_a_wrong_declaration_and_latin_1_is_the_last_resor
 
 
 @pytest.mark.parametrize(
+    ("mib_enum", "octets", "text"),
+    [
+        (106, "Cartouche récupérée".encode()[:-2], "Cartouche récupér"),
+        (106, "黑色碳粉盒".encode()[:-1], "黑色碳粉"),
+        (2004, "黑色碳粉盒".encode()[:-2], "黑色碳粉"),
+        (17, "ブラック".encode("shift_jis")[:-1], "ブラッ"),
+        (106, "Toner usagé".encode("latin-1"), "Toner usagé"),  # the last octet could begin a character of UTF-8
+        (106, "Gelbé".encode()[:-1], "GelbÃ"),  # and so could this one: of the two, nobody can tell
+    ],
+)
+def test_text_that_an_agent_cut_off_within_a_character_keeps_its_charset(
+    mib_enum: int, octets: bytes, text: str
+) -> None:
+    assert clean(octets, mib_enum) == text
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [
         (None, ""),
@@ -144,6 +161,8 @@ def test_labels_never_clash_nor_grow_too_long(labels: list[str]) -> None:
         (b"42 6c 61 63 6b 20 54 6f 6e 65 72 00 00", "Black Toner"),
         ("43 61 72 74 6F 75 63 68 65 20 E9", "Cartouche \N{LATIN SMALL LETTER E WITH ACUTE}"),
         (b"E9 BB 91 E8 89 B2 E3 83 88 E3 83 8A E3 83 BC", "\u9ed1\u8272\u30c8\u30ca\u30fc"),
+        (b"42 6C 61 63 6B \n20 54 6F 6E 65 72\0", "Black Toner"),
+        (" ".join(["E9 BB 91"] * 60), "\u9ed1" * 60),  # longer than what may be shown of it
     ],
 )
 def test_text_that_was_sent_as_a_dump_in_hex_is_read(sent: bytes | str, said: str) -> None:

@@ -1,5 +1,6 @@
 """Text that devices send: untrusted octets in a doubtful charset, made fit for a label."""
 
+import codecs
 import re
 
 from exporter.printers.names import CHARSETS
@@ -20,17 +21,17 @@ def clean(value: Value | None, mib_enum: int = 0) -> str:
     often wrong, so what is valid UTF-8 is taken as that first; Latin-1 is the last resort and cannot fail.
     """
     decoded = _decode(value, mib_enum) if isinstance(value, bytes) else value
-    return _undumped(tidy(decoded), mib_enum) if isinstance(decoded, str) else ""
+    return tidy(_undumped(decoded, mib_enum)) if isinstance(decoded, str) else ""
 
 
 def _undumped(text: str, mib_enum: int) -> str:
     """Return what a text says that an agent sent as a dump of its octets in hex."""
-    if not _HEX_DUMP.fullmatch(text):
+    dump = " ".join(text.rstrip("\0").split())
+    if not _HEX_DUMP.fullmatch(dump):
         return text
-    octets = bytes.fromhex(text).rstrip(b"\0")
-    meant = _decode(octets, mib_enum)
+    meant = _decode(bytes.fromhex(dump).rstrip(b"\0"), mib_enum)
     is_text = meant.isprintable() and sum(char.isalpha() for char in meant) >= _LETTERS_OF_TEXT
-    return tidy(meant) if is_text else text
+    return meant if is_text else text
 
 
 def codec_of(octets: bytes, mib_enum: int = 0) -> str:
@@ -42,11 +43,13 @@ def codec_of(octets: bytes, mib_enum: int = 0) -> str:
 
 
 def _can_read(octets: bytes, codec: str) -> bool:
+    """Tell whether octets are text in a codec; its last character may be cut off, if another was not ASCII."""
+    decoder = codecs.getincrementaldecoder(codec)()
     try:
-        octets.decode(codec)
+        text = decoder.decode(octets)
     except UnicodeDecodeError:
         return False
-    return True
+    return not decoder.getstate()[0] or not text.isascii()
 
 
 def _decode(octets: bytes, mib_enum: int) -> str:

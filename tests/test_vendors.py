@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.config import SupplyMatch, SupplyRule, Thresholds
 from exporter.printers import mib
-from exporter.printers.decode import snapshot, structure, table_rows
+from exporter.printers.decode import maker_for, snapshot, structure, table_rows
 from exporter.printers.model import CounterRows, Counters, Level, Structure, Supply, Term
 from exporter.printers.status import Severity, level_status
 from exporter.printers.vendors import MAKERS, find, maker_of
@@ -302,6 +302,26 @@ def test_objects_are_those_of_who_built_the_printer(
 ) -> None:
     found = find(object_id, description)
     assert (found.name if found else None) == name
+
+
+@pytest.mark.parametrize("object_id", ["1.3.6.1.4.1.8072.3.2.10", "0.0", None])
+def test_where_sys_object_id_names_no_maker_the_device_or_its_agent_does(object_id: Value | None) -> None:
+    """Agents built on net-snmp answer with its number, and sysDescr is that of Linux."""
+    linux = b"Linux NPI012345 4.9.113 armv7l"
+    for descriptions in ((linux, b"HP Color LaserJet 1"), (b"HP ETHERNET", None), (b"HP ETHERNET", linux)):
+        found = find(object_id, *descriptions)
+        assert found
+        assert found.name == "HP"
+    assert find(object_id, linux, b"Example 1") is None
+
+
+def test_of_several_devices_that_of_the_printer_names_the_maker() -> None:
+    names = {1: b"Brother HL-1", 2: b"RICOH MP 2"}
+    tables: Tables = {"hrDevice": {(row,): {"hrDeviceDescr": name} for row, name in names.items()}}
+    for chosen, name in ((1, "Brother"), (2, "Ricoh")):
+        found = maker_for({"sysDescr": b"Linux"}, tables, chosen)
+        assert found
+        assert found.name == name
 
 
 def test_no_printer_is_of_two_makers() -> None:

@@ -25,7 +25,7 @@ from exporter.printers.model import (
     TrayRow,
 )
 from exporter.printers.text import clean, unique
-from exporter.printers.vendors import maker, maker_of
+from exporter.printers.vendors import find, maker, maker_of
 from exporter.snmp.session import SYS_UPTIME, Row, Value
 
 Cells = Mapping[str, Value]
@@ -187,6 +187,12 @@ def device_index(tables: Tables, chosen: int | None = None) -> int:
         return chosen
     described, candidates = _described(tables), _candidates(tables)
     return next((d for d in candidates if d in described), min(described, default=next(iter(candidates), 1)))
+
+
+def maker_for(system: Cells, tables: Tables, chosen: int | None = None) -> maker.Maker | None:
+    """Return whose own objects the printer has: by sysObjectID, else by what the device and the agent are called."""
+    row = tables.get("hrDevice", {}).get((device_index(tables, chosen),), {})
+    return find(system.get("sysObjectID"), row.get("hrDeviceDescr"), system.get("sysDescr"))
 
 
 def devices(tables: Tables) -> frozenset[int]:

@@ -13,7 +13,7 @@ from exporter.printers import decode, mib, names, vendors, words
 from exporter.printers.model import Alert, Count, Level, Snapshot, Structure, Supply, SupplyRow, Tray
 from exporter.printers.status import Severity, level_status, supply_statuses, witness_status
 from exporter.printers.text import clean, codec_of
-from exporter.printers.vendors.maker import Private, instances
+from exporter.printers.vendors.maker import Maker, Private, instances
 from exporter.snmp.session import SYS_UPTIME, Value
 
 _MOST_OCTETS = 24
@@ -80,7 +80,7 @@ class _Said:
         self.raw = raw
         self.system = {name: raw[oid] for name, oid in _SYSTEM.items() if oid in raw}
         self.tables = {table.name: decode.table_rows(table, raw.items()) for table in mib.TABLES}
-        self.private = _private(self.system, raw)
+        self.private = _private(decode.maker_for(self.system, self.tables, chosen), raw)
         shaped = partial(decode.structure, self.system, self.tables, thresholds=thresholds, private=self.private)
         self.shape: Structure = shaped(rules=rules, chosen=chosen)
         self.unruled: Structure = shaped(rules=(), chosen=chosen)
@@ -132,8 +132,7 @@ class _Said:
         return f"{scalar}.0" if scalar else f"{self._names[entry]}{oid[len(entry) :]}" if entry else maker
 
 
-def _private(system: Mapping[str, Value], raw: Mapping[str, Value]) -> Private | None:
-    maker = vendors.find(system.get("sysObjectID"), system.get("sysDescr"))
+def _private(maker: Maker | None, raw: Mapping[str, Value]) -> Private | None:
     if maker is None:
         return None
     values = {oid: raw[oid] for oid in instances(maker) if oid in raw}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.config import Polling, Printer
-from exporter.printers import decode, mib, vendors
+from exporter.printers import decode, mib
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
 from exporter.printers.vendors.maker import Maker, Private, instances
 from exporter.snmp.client import Client
@@ -127,7 +127,7 @@ class PrinterPoller:
         device = self._printer.device
         if device is not None and device not in decode.devices(tables):
             raise Protocol(_no_such_device(device, decode.devices(tables)))
-        maker = vendors.find(named.get("sysObjectID"), named.get("sysDescr"))
+        maker = decode.maker_for(named, tables, device)
         private = await self._read_private(maker) if maker else None
         entry = self._printer
         shape = decode.structure(named, tables, entry.supplies, entry.thresholds, private, chosen=device)

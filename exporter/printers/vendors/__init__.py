@@ -71,6 +71,8 @@ _BADGES = (
     ("Konica Minolta", r"konica|bizhub"),
     *((maker, rf"\b{maker.lower()}\b") for maker in sorted(set(_NAMES.values()) - {"HP", "Konica Minolta"})),
 )
+# An agent that the maker did not write (net-snmp) has its author's number.
+_NET_SNMP = f"{ENTERPRISES}.8072."
 _PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _BADGES)
 
 
@@ -85,9 +87,13 @@ def maker_of(object_id: str, *descriptions: str) -> str:
     return _NAMES.get(int(number), "") if number.isdecimal() else ""
 
 
-def find(object_id: Value | None, description: Value | None) -> Maker | None:
-    """Return whose objects a printer has: by sysObjectID who built it, else by the name in sysDescr."""
+def find(object_id: Value | None, *descriptions: Value | None) -> Maker | None:
+    """Return whose objects a printer has: by sysObjectID who built it, else by the first name in the descriptions."""
     number = f"{clean(object_id)}."
     built = (maker for maker in MAKERS if number.startswith(tuple(f"{prefix}." for prefix in maker.objects)))
-    named = (maker for maker in MAKERS if maker.name == maker_of("", clean(description)))
-    return next(built, None) or (None if number.startswith(f"{ENTERPRISES}.") else next(named, None))
+    if found := next(built, None):
+        return found
+    if number.startswith(f"{ENTERPRISES}.") and not number.startswith(_NET_SNMP):
+        return None
+    name = maker_of("", *map(clean, descriptions))
+    return next((maker for maker in MAKERS if maker.name == name), None)

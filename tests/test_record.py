@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.config import Thresholds
-from exporter.printers.model import Alert, Bin, Failure, Identity, Level, Poll, Snapshot, Supply, SupplyRow
+from exporter.printers.model import Alert, Bin, Counters, Failure, Identity, Level, Poll, Snapshot, Supply, SupplyRow
 from exporter.printers.record import Record, Since, after_poll, boot_time
 from exporter.printers.status import Severity
 
@@ -517,3 +517,55 @@ def test_a_silent_printer_is_not_said_to_sleep_when_it_is_offline() -> None:
     record = fail(answered(replace(snapshot(), asleep=True)), START + 60, START + 120, START + 180)
     assert record.snapshot
     assert not record.snapshot.asleep
+
+
+# ---- the maker's counters
+
+
+def counting(mono: int | None, scans: int | None = 500, *, serial: str = "A1") -> Snapshot:
+    functions = () if mono is None else (("all", "mono", mono), ("all", "color", 70))
+    return replace(snapshot(serial=serial), counters=Counters(functions, scans=scans))
+
+
+def shown_counters(*readings: Snapshot, every: float = 60) -> list[tuple[int | None, int | None]]:
+    """Return what is shown of mono pages and of scans after each answer."""
+    record, found = Record(), []
+    for number, reading in enumerate(readings):
+        record = answer(record, START + number * every, reading)
+        assert record.snapshot
+        functions = {(function, color): pages for function, color, pages in record.snapshot.counters.functions}
+        assert functions.get(("all", "color"), 70) == 70
+        found.append((functions.get(("all", "mono")), record.snapshot.counters.scans))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("readings", "shown"),
+    [
+        ([100, 110, 110, 150], [100, 110, 110, 150]),
+        ([100, 91, 92, 95, 99, 99, 101], [100, 100, 100, 100, 100, 100, 101]),  # lost with the power
+        ([100, 0, 5, 6, 7, 8], [100, 100, 100, 100, 7, 8]),  # another board
+        ([100, 0, 103], [100, 100, 103]),
+        ([100, 9_000_000, 101], [100, 100, 101]),
+        ([100, 9_000_000, 9_000_001, 9_000_002, 9_000_003], [100, 100, 100, 100, 9_000_003]),
+    ],
+)
+def test_a_makers_counter_that_went_astray_is_held_for_three_polls_as_that_of_pages_is(
+    readings: list[int], shown: list[int]
+) -> None:
+    assert [mono for mono, _ in shown_counters(*(counting(one) for one in readings))] == shown
+    scans = shown_counters(*(counting(None, one) for one in readings))
+    assert scans == [(None, one) for one in shown]
+
+
+def test_each_of_the_makers_counters_is_held_by_itself() -> None:
+    readings = counting(100, 500), counting(0, 510), counting(None, 520), counting(120, None)
+    assert shown_counters(*readings) == [(100, 500), (100, 510), (None, 520), (120, None)]
+
+
+def test_the_counters_of_another_printer_are_believed_at_once() -> None:
+    assert shown_counters(counting(100), counting(3, serial="B2")) == [(100, 500), (3, 500)]
+
+
+def test_after_a_long_silence_a_makers_counter_may_have_gone_far() -> None:
+    assert shown_counters(counting(100), counting(90_000), every=DAY) == [(100, 500), (90_000, 500)]

@@ -107,7 +107,7 @@ def test_every_field_of_a_life_comes_back() -> None:
 def test_every_field_of_a_record_comes_back_but_for_those_of_the_process() -> None:
     kept = Kept("printer:161", RECORDED)
     assert load_record("P", dump_record(kept)) == kept
-    of_the_process = {"poll", "polls", "failures", "faults", "happened"}
+    of_the_process = {"doubts", "poll", "polls", "failures", "faults", "happened"}
     elsewhere = {"snapshot", "life"}
     for each in fields(Record):
         is_set = getattr(RECORDED, each.name) != getattr(Record(), each.name)

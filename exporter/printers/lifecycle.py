@@ -179,7 +179,7 @@ def fits(life: Life, snapshot: Snapshot, at: float) -> bool:
     """Tell whether an answer can come from the engine of this life, and not from one with the same serial number."""
     if life.pages is None or snapshot.pages is None or life.pages_unit != snapshot.pages_unit:
         return True
-    return -_STEP_BACK <= snapshot.pages - life.pages <= _most_pages(at - life.pages_at)
+    return -_STEP_BACK <= snapshot.pages - life.pages <= most_pages(at - life.pages_at)
 
 
 def merged(ours: Life, theirs: Life) -> Life:
@@ -307,23 +307,30 @@ def _after_pages(
     now = replace(life, pages_at=at, month=f"{datetime.fromtimestamp(at, zone):%Y-%m}")
     if life.pages is None or life.pages_unit != snapshot.pages_unit:
         return _believed(replace(now, pages_unit=snapshot.pages_unit), reading, 0), tally, ()
-    most = _most_pages(at - life.pages_at)
-    if 0 <= reading - life.pages <= most:
-        return _believed(now, reading, reading - life.pages), tally, ()
-    if life.doubt is None or not 0 <= reading - life.doubt.last <= most:
-        strange = Happening("pages", str(life.pages), str(reading))
-        return replace(now, doubt=Doubt(reading, reading)), replace(tally, anomalies=tally.anomalies + 1), (strange,)
-    return _after_doubt(now, life.pages, replace(life.doubt, last=reading)), tally, ()
+    most = most_pages(at - life.pages_at)
+    doubt = doubt_of(reading, life.pages, life.doubt, most)
+    if doubt is None:
+        first = life.doubt.first if life.doubt and not 0 <= reading - life.pages <= most else life.pages
+        return _believed(now, reading, reading - first), tally, ()
+    if doubt.polls > 1:
+        return replace(now, doubt=doubt), tally, ()
+    strange = Happening("pages", str(life.pages), str(reading))
+    return replace(now, doubt=doubt), replace(tally, anomalies=tally.anomalies + 1), (strange,)
 
 
-def _after_doubt(life: Life, pages: int, doubt: Doubt) -> Life:
-    """Hold a doubtful reading for some polls, a small step back until the counter has caught up.
+def doubt_of(reading: int, believed: int, doubt: Doubt | None, most: float) -> Doubt | None:
+    """Return what is doubted of a counter by its next reading, None when that is to be believed.
 
-    A lower number would look like a counter that began again at 0, and the whole of it like pages printed.
+    A reading that went down, or up by more than `most`, is doubted for some polls, a small step back until the counter
+    has caught up: a lower number would look like a counter that began at 0 again, and the whole of it like an increase.
     """
-    if doubt.polls < _POLLS_HELD or 0 < pages - doubt.last <= _STEP_BACK:
-        return replace(life, doubt=replace(doubt, polls=doubt.polls + 1))
-    return _believed(life, doubt.last, doubt.last - doubt.first)
+    if 0 <= reading - believed <= most:
+        return None
+    if doubt is None or not 0 <= reading - doubt.last <= most:
+        return Doubt(reading, reading)
+    if doubt.polls < _POLLS_HELD or 0 < believed - reading <= _STEP_BACK:
+        return Doubt(doubt.first, reading, doubt.polls + 1)
+    return None
 
 
 def _believed(life: Life, reading: int, printed: int) -> Life:
@@ -335,7 +342,8 @@ def _newest(months: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(months.items())[-MONTHS_KEPT:])
 
 
-def _most_pages(elapsed: float) -> float:
+def most_pages(elapsed: float) -> float:
+    """Return how many pages an engine can print in so many seconds, with a margin."""
     return (max(0.0, elapsed) + _ELAPSED_MARGIN) * _PAGES_A_SECOND
 
 

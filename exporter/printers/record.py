@@ -4,17 +4,20 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from types import MappingProxyType
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from exporter.printers import lifecycle
-from exporter.printers.lifecycle import Happening, Life, Tally
-from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
+from exporter.printers.lifecycle import Doubt, Happening, Life, Tally
+from exporter.printers.model import Counters, Failure, Level, Poll, Snapshot, Supply
 from exporter.printers.status import Severity, supply_statuses, without_ghosts, witness_status
 
 T = TypeVar("T")
+CounterName: TypeAlias = tuple[str, str]
+"""Function and color, or the name of a counter apart from them and ""."""
 
 FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadline", "internal")
 NO_LIVES: Final[Mapping[str, Life]] = MappingProxyType({})
+_APART = ("scans", "duplex", "large")
 _WRAP = 2**32 / 100
 _BOOT_TOLERANCE = 60.0
 # A clock that drifts over 497 days may place the boot minutes off after sysUpTime wrapped.
@@ -59,6 +62,8 @@ class Record:
     """Of the engine that last answered."""
     tally: Tally | None = None
     """What was counted of that engine behind this name; None before it answered."""
+    doubts: Mapping[CounterName, Doubt] = field(default_factory=dict)
+    """Of the maker's counters; forgotten with a restart."""
     happened: tuple[Happening, ...] = ()
     """With the last poll."""
     polls: int = 0
@@ -109,6 +114,7 @@ def _answered(
     before, tally = _life_of(record, serial, snapshot, poll.at, lives)
     life, tally, happened = lifecycle.after_poll(before, tally, snapshot, poll.at, zone)
     held = hold_pages(hold_levels(record.snapshot, snapshot, levels_known), life)
+    held, doubts = hold_counters(record.snapshot, held, record.doubts, poll.at - before.pages_at)
     held = without_ghosts(held, life.filled)
     statuses = supply_statuses(held)
     return replace(
@@ -127,6 +133,7 @@ def _answered(
         identity_changed=poll.at if is_other else record.identity_changed,
         life=life,
         tally=tally,
+        doubts=doubts,
         happened=happened,
         polls=record.polls + 1,
         faults=record.faults + poll.faults,
@@ -235,6 +242,37 @@ def _held(supply: Supply, known: Supply | None) -> Supply:
 def hold_pages(now: Snapshot, life: Life) -> Snapshot:
     """Put the last reading of the page counter that was believed."""
     return now if now.pages in {None, life.pages} else replace(now, pages=life.pages)
+
+
+def hold_counters(
+    before: Snapshot | None, now: Snapshot, doubts: Mapping[CounterName, Doubt], elapsed: float
+) -> tuple[Snapshot, dict[CounterName, Doubt]]:
+    """Put the last readings of the maker's counters that were believed, by the rules of the page counter.
+
+    `elapsed` are the seconds since they were read.
+    """
+    if before is None or before.identity.serial != now.identity.serial:
+        return now, {}
+    believed, told, most = _readings(before.counters), _readings(now.counters), lifecycle.most_pages(elapsed)
+    found = {
+        name: lifecycle.doubt_of(told[name], believed[name], doubts.get(name), most)
+        for name in told.keys() & believed.keys()
+    }
+    doubted = {name: doubt for name, doubt in found.items() if doubt}
+    if not doubted:
+        return now, {}
+    shown = {name: believed[name] if name in doubted else reading for name, reading in told.items()}
+    functions = tuple((function, color, shown[function, color]) for function, color, _ in now.counters.functions)
+    apart = {name: shown.get((name, "")) for name in _APART}
+    return replace(now, counters=Counters(functions, **apart)), doubted
+
+
+def _readings(counters: Counters) -> dict[CounterName, int]:
+    apart = {(name, ""): getattr(counters, name) for name in _APART}
+    return {
+        **{(function, color): pages for function, color, pages in counters.functions},
+        **{name: count for name, count in apart.items() if count is not None},
+    }
 
 
 def boot_time(before: float | None, uptime: float | None, at: float) -> float | None:

@@ -6,26 +6,32 @@ from exporter.printers.names import SUPPLY_KINDS
 
 # Found anywhere in a description; the first that matches wins, so the longer and the narrower come first.
 _KIND_WORDS: tuple[tuple[str, str], ...] = (
-    ("waste_toner", r"waste toner|waste cont|waste box|resttoner|toner usag|bac de récup|residual|废|廢|回収"),
-    ("waste_ink", r"waste ink|maintenance (box|tank|cartridge)|resttinte"),
-    ("fuser", r"\bfus(er|ing)|fixier|\bfour\b|fusore|fusor|定着"),
-    ("transfer_unit", r"transfer|\bbelt\b|transport"),
-    ("drum", r"drum|photocond|imaging unit|imaging kit|\bopc\b|trommel|tambour|tamburo|tambor|ドラム|感光"),
-    ("developer", r"developer|entwickler|développeur"),
+    (
+        "waste_ink",
+        r"waste ink|resttinte|maintenance (box|tank|cartridge)|wartungs(box|tank)|(boîte|bac) de maintenance",
+    ),
+    ("waste_ink", r"caja de mantenimiento|scatola di manutenzione|メンテナンスボックス|廃インク|废墨|廢墨"),
+    ("waste_toner", r"waste toner|toner waste|waste cont|waste box|(rest|alt)toner|toner(abfall|sammel)|toner usag"),
+    ("waste_toner", r"récup|recuper|residu|di scarto|废|廢|廃|回収"),
+    ("fuser", r"\bfus(er|ing|ion|ión|or)|fixier|\bfour\b|定着|定影"),
+    ("transfer_unit", r"transfer|trasfer|übertrag|\bbelt\b|transport|転写|转印|轉印"),
+    ("drum", r"drum|photocond|fotocond|fotoleiter|imaging (unit|kit)|di imaging|de imagen|\bopc\b"),
+    ("drum", r"trommel|tambour|tamburo|tambor|ドラム|感光|硒鼓|成像"),
+    ("developer", r"developer|entwickler|développeur|revelador|svilupp|現像|显影|顯影"),
     ("toner", r"toner|tóner|トナー|碳粉|墨粉"),
     ("ink", r"\bink|tinte|encre|inchiostro|tinta|インク|墨"),
-    ("staples", r"stapl|heftklammer|agraf"),
+    ("staples", r"stapl|heftklammer|agraf|grapas|punti metallici|ステープル|订书钉|釘書針"),
 )
 _COLOR_WORDS: tuple[tuple[str, str], ...] = (
     ("matte black", r"matt[e]? black|mattschwarz"),
     ("photo black", r"photo black|fotoschwarz"),
     ("light cyan", r"light cyan|hellcyan"),
     ("light magenta", r"light magenta|hellmagenta"),
-    ("gray", r"\bgr[ae]y|\bgrau\b"),
+    ("gray", r"\bgr[ae]y|\bgrau|\bgrise?\b|grigio|グレー|灰"),
     ("cyan", r"cyan|\bcian|シアン|青"),
     ("magenta", r"magenta|マゼンタ|洋红|洋紅|品红"),
-    ("yellow", r"yellow|\bgelb|jaune|giallo|amarillo|イエロー|黄|黃"),
-    ("black", r"black|schwarz|\bnoire?\b|\bnero\b|negro|ブラック|黒|黑"),
+    ("yellow", r"yellow|\bgelb|jaune|giall[oa]|amarill[oa]|イエロー|黄|黃"),
+    ("black", r"black|schwarz|\bnoire?\b|\bner[oa]\b|negr[oa]|ブラック|黒|黑"),
 )
 _KINDS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _KIND_WORDS)
 _COLORS = tuple((color, re.compile(pattern, re.IGNORECASE)) for color, pattern in _COLOR_WORDS)

@@ -287,6 +287,17 @@ def test_a_printer_that_tells_no_pages_for_once_is_no_other() -> None:
     assert list(record.life.months.values()) == [30]
 
 
+@pytest.mark.parametrize("says", [Level.KNOWN, Level.LOW])
+def test_a_level_that_the_maker_told_is_held_while_only_the_standard_says_that_some_is_left(says: Level) -> None:
+    own = replace(supply(says, 0.04), source="brInfoMaintenance")
+    found = held(snapshot(own), snapshot(supply(Level.SOME)))
+    assert (found.says, found.ratio) == (own.says, own.ratio)
+    told = replace(supply(Level.SOME), source="brInfoMaintenance")
+    assert held(snapshot(own), snapshot(told)) is told
+    assert held(snapshot(own), snapshot(supply(ratio=0.5))).ratio == 0.5
+    assert held(snapshot(supply()), snapshot(supply(Level.SOME))).says is Level.SOME
+
+
 def test_a_level_is_not_held_when_a_rule_turned_its_direction() -> None:
     now = supply(Level.UNKNOWN)
     now = replace(now, row=replace(now.row, inverted=True))

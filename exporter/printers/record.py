@@ -17,6 +17,8 @@ CounterName: TypeAlias = tuple[str, str]
 
 FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadline", "internal")
 NO_LIVES: Final[Mapping[str, Life]] = MappingProxyType({})
+# What is a level to hold: the share that is left, or a maker's word that it is nearly nothing.
+_TOLD = frozenset({Level.KNOWN, Level.LOW})
 _APART = ("scans", "duplex", "large")
 _WRAP = 2**32 / 100
 _BOOT_TOLERANCE = 60.0
@@ -214,29 +216,34 @@ def _is_own(record: Record) -> bool:
 def _levels_known(before: Mapping[str, float], now: Snapshot, at: float, retain: float) -> dict[str, float]:
     """Return when each supply last told its level, for those that did within `retain` seconds."""
     recent = {label: moment for label, moment in before.items() if at - moment <= retain}
-    return recent | {supply.row.supply: at for supply in now.supplies if supply.says is Level.KNOWN}
+    return recent | {supply.row.supply: at for supply in now.supplies if supply.says in _TOLD}
 
 
 def hold_levels(before: Snapshot | None, now: Snapshot, labels: Container[str]) -> Snapshot:
     """Put the last known level where a printer says "unknown" of the same supply, as many do while they sleep.
 
+    So it is where the maker's object told a level and now only the standard's answers, which knows that some is left.
     `labels` are the supplies whose last known level may still be held.
     """
     known = {
         supply.row.supply: supply
         for supply in (before.supplies if before else ())
-        if supply.says is Level.KNOWN and supply.row.supply in labels
+        if supply.says in _TOLD and supply.row.supply in labels
     }
-    if not known or all(supply.says is not Level.UNKNOWN for supply in now.supplies):
+    if not known:
         return now
     return replace(now, supplies=tuple(_held(supply, known.get(supply.row.supply)) for supply in now.supplies))
 
 
 def _held(supply: Supply, known: Supply | None) -> Supply:
-    if known is None or supply.says is not Level.UNKNOWN:
+    if known is None or not (supply.says is Level.UNKNOWN or _is_makers_silent(supply, known)):
         return supply
     same = (known.row.description, known.row.inverted) == (supply.row.description, supply.row.inverted)
     return replace(known, row=supply.row) if same else supply
+
+
+def _is_makers_silent(supply: Supply, known: Supply) -> bool:
+    return supply.says is Level.SOME and bool(known.source) and not supply.source
 
 
 def hold_pages(now: Snapshot, life: Life) -> Snapshot:

@@ -179,6 +179,7 @@ class Refusing:
 
     def __init__(self, right: Credentials | None = None, error: type[Exception] = Timeout) -> None:
         self.asked: list[Credentials] = []
+        self.closed: list[Credentials] = []
         self.right, self.error = right, error
 
     def open(self, target: Target) -> "_RefusingSession":
@@ -205,7 +206,7 @@ class _RefusingSession:
         raise self._agent.error("no")
 
     def close(self) -> None:
-        pass
+        self._agent.closed.append(self._credentials)
 
 
 async def begun(agent: Refusing, credentials: Credentials) -> Client:
@@ -221,6 +222,7 @@ async def test_each_context_costs_one_request_and_its_failure_leaves_all_as_it_w
     assert not await client.find_context(M)
     assert [getattr(one, "context", "") for one in agent.asked] == ["Jetdirect", "MFP"]
     assert (client.requests, client.context) == (2, "")
+    assert agent.closed == agent.asked
     assert await client.get(["1.3.6.1.2.1.1.5.0"]), "the session goes on"
     assert client.requests == 3
 
@@ -243,6 +245,22 @@ async def test_a_context_that_is_refused_is_given_up_at_once_and_one_that_is_los
     assert client.context == "MFP"
     client.end("auth")
     assert client.context == ""
+
+
+async def test_where_a_context_is_found_the_session_outside_is_closed_and_ten_polls_in_a_row_have_to_be_lost() -> None:
+    agent = Refusing(in_context(ANYBODY, "Jetdirect"))
+    client = await begun(agent, ANYBODY)
+    await client.get(["1.3.6.1.2.1.1.5.0"])
+    assert await client.find_context(M)
+    assert (agent.closed, client.requests) == ([ANYBODY], 2)
+    for _ in range(2):
+        for _ in range(9):
+            client.end("timeout")
+            await client.begin(silent=True)
+        await client.get(["1.3.6.1.2.1.1.5.0"])
+        client.end()
+        await client.begin(silent=False)
+    assert client.context == "Jetdirect"
 
 
 def test_what_contexts_are_tried_with_is_in_use() -> None:

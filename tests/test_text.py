@@ -170,7 +170,17 @@ def test_text_that_was_sent_as_a_dump_in_hex_is_read(sent: bytes | str, said: st
 
 
 @pytest.mark.parametrize(
-    "text", ["20 30 40 50", "01 02 03 04 05 06", "00:11:22:AA:BB:CC", "AA BB CC", "11 22 33 44 55"]
+    "text",
+    [
+        "20 30 40 50",
+        "41 42 43 44",
+        "31 32 33 34 35 36",
+        "42 6C 61 63 6B 07",
+        "01 02 03 04 05 06",
+        "00:11:22:AA:BB:CC",
+        "AA BB CC",
+        "11 22 33 44 55",
+    ],
 )
 def test_what_only_looks_like_a_dump_stays(text: str) -> None:
     assert clean(text) == text

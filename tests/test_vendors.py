@@ -11,7 +11,7 @@ from exporter.printers import mib
 from exporter.printers.decode import maker_for, snapshot, structure, table_rows
 from exporter.printers.model import CounterRows, Counters, Level, Structure, Supply, Term
 from exporter.printers.status import Severity, level_status
-from exporter.printers.vendors import MAKERS, find, maker_of
+from exporter.printers.vendors import MAKERS, canon, find, maker_of, ricoh
 from exporter.printers.vendors.maker import (
     ENTERPRISES,
     INDEX,
@@ -169,6 +169,56 @@ def test_a_cell_that_ceases_to_answer_takes_the_partition_with_it_and_nothing_ta
     shape = counter_rows(answer(maker, values))
     del values[COLOR]
     assert read_counters(shape, values) == Counters(scans=2)
+
+
+def test_a_sum_of_which_a_part_ceases_to_answer_is_not_the_sum_of_the_rest() -> None:
+    values: dict[str, Value] = {MONO: 6, COLOR: 4}
+    shape = counter_rows(answer(Maker("M", (), scans=Sum((MONO, COLOR))), values))
+    assert read_counters(shape, values).scans == 10
+    assert read_counters(shape, {MONO: 6}).scans is None
+
+
+@pytest.mark.parametrize(
+    ("counters", "cells", "scans"),
+    [
+        ({112: 1, 113: 9, 122: 2, 123: 8, 108: 99}, {("all", "mono"): 10, ("all", "color"): 10}, None),
+        ({108: 5, 122: 1, 123: 2}, {("all", "mono"): 5, ("all", "color"): 3}, None),
+        ({109: 300, 124: 100, 102: 400}, {("all", "mono"): 300, ("all", "color"): 100}, None),
+        ({109: 300, 124: 100, 102: 900, 101: 800}, {("all", "all"): 800}, None),
+        ({109: 300, 124: 100}, {}, None),
+        ({301: 70, 201: 30, 101: 100}, {("print", "all"): 70, ("copy", "all"): 30}, None),
+        ({301: 70, 201: 30, 101: 200}, {("all", "all"): 200}, None),
+        ({103: 5, 104: 6}, {("all", "all"): 11}, None),
+        ({501: 9, 503: 1, 504: 2}, {}, 9),
+        ({503: 1, 504: 2}, {}, 3),
+        ({503: 1}, {}, None),
+    ],
+)
+def test_of_the_counters_that_a_canon_shows_those_count_that_make_a_whole(
+    counters: dict[int, int], cells: dict[tuple[str, str], int], scans: int | None
+) -> None:
+    entry = f"{ENTERPRISES}.1602.1.11.1.3.1"
+    found = counted(canon.MAKER, {f"{entry}.4.{number}": count for number, count in counters.items()})
+    assert {(function, color): pages for function, color, pages in found.functions} == cells
+    assert found.scans == scans
+
+
+@pytest.mark.parametrize(
+    ("types", "cells"),
+    [
+        ({401: 10, 402: 1, 403: 2, 400: 13}, {("print", "mono"): 10, ("print", "color"): 3}),
+        ({401: 10, 403: 2, 400: 40}, {("print", "all"): 40}),
+    ],
+)
+def test_colors_of_a_ricoh_count_where_they_make_up_the_totals_of_its_functions(
+    types: dict[int, int], cells: dict[tuple[str, str], int]
+) -> None:
+    entry = f"{ENTERPRISES}.367.3.2.1.2.19.5.1"
+    values: dict[str, Value] = {}
+    for row, (kind, count) in enumerate(types.items(), 1):
+        values |= {f"{entry}.2.{row}": kind, f"{entry}.9.{row}": count}
+    found = counted(ricoh.MAKER, values)
+    assert {(function, color): pages for function, color, pages in found.functions} == cells
 
 
 def test_a_printer_without_a_maker_counts_nothing() -> None:

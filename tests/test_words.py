@@ -151,6 +151,7 @@ def test_words_decide_where_the_type_says_other_or_nothing(type_number: int, des
         ("ink", "", "Grey ink", "gray"),
         ("drum", "", "Black Drum", "black"),
         ("toner", "", "Toner Cartridge OKI DATA CORP", ""),
+        ("ink", "", "PFI-107MBK", ""),
         ("toner", "", "", ""),
         ("waste_toner", "other", "Waste Toner (black)", ""),
         ("fuser", "black", "Fuser", ""),

@@ -498,6 +498,8 @@ async def test_10_a_jam_stays_on_the_page_when_the_printer_falls_silent() -> Non
         ("ブラックトナー".encode("shift_jis"), 17, "ブラックトナー"),
         ("Cartouche noire récupérée".encode("latin-1"), 4, "Cartouche noire récupérée"),
         ("Schwarz für Fächer".encode("hp-roman8"), 2004, "Schwarz für Fächer"),
+        (b"E9 BB 91 E8 89 B2 E7 A2 B3 E7 B2 89", 106, "黑色碳粉"),
+        ("Cartouche noire récupérée".encode()[:-2], 106, "Cartouche noire récupér"),
         (b"Black\r\nToner\0\0", 3, "Black Toner"),
         (b"Black Cartridge HP CF410X", 106, "Black Cartridge HP CF410X"),
         (b"Black Toner Cartridge, PN 106R03480;SN1234ABCD", 106, "Black Toner Cartridge"),
@@ -781,8 +783,8 @@ async def test_19_a_recording_of_an_odd_printer_is_a_test_as_it_is(tmp_path: Pat
     assert snapshot_of(replayed).pages == 4321
 
 
-async def test_20_lost_after_an_address_change_and_a_log_full_of_it(caplog: pytest.LogCaptureFixture) -> None:
-    """Behind an address another printer answered, or the same came twice; and each failed poll was a log line."""
+async def test_20_another_printer_behind_an_address_and_a_log_full_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Behind an address another printer answered, and nobody said so; and each failed poll was a log line."""
     caplog.set_level(logging.INFO)
     async with watched(sound(), polling="timeout: 200ms, retries: 0, offline_after: 2") as one:
         before = await one.poll()

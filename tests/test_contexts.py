@@ -149,6 +149,18 @@ async def test_a_printer_that_leaves_its_context_is_found_outside_again() -> Non
                 assert (snapshot_of(moved).pages, moved.context) == (4321, "")
 
 
+async def test_a_printer_in_a_context_is_called_as_it_calls_itself_there() -> None:
+    host, name = own_address(), oid("1.3.6.1.2.1.1.5.0")
+    with engines() as made:
+        async with (
+            Agent(MovingMib(BARE | {name: OctetString(b"card")}), host, 0) as outside,
+            Agent(MovingMib(BASE | {name: OctetString(b"printer")}), host, 0) as inside,
+        ):
+            views = TwoViews(made.open, {"": outside.port, "Jetdirect": inside.port})
+            with polled(views, outside, Clock()) as one:
+                assert snapshot_of(await one.poll()).identity.hostname == "printer"
+
+
 async def test_a_printer_with_tables_is_never_asked_for_a_context() -> None:
     host = own_address()
     with engines() as made:

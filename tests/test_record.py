@@ -280,6 +280,13 @@ def test_a_level_is_held_for_as_long_as_lasting_values_are_retained() -> None:
         assert record.snapshot.supplies[0].ratio == ratio
 
 
+def test_a_printer_without_a_serial_number_keeps_its_life_where_its_snapshot_was_kept_a_poll_later() -> None:
+    record = answer(Record(), START, replace(snapshot(serial=""), pages=1000))
+    later = replace(record, poll=None, snapshot=replace(snapshot(serial=""), pages=1010))
+    again = answer(later, START + 60, replace(snapshot(serial=""), pages=1020))
+    assert list(again.life.months.values()) == [20]
+
+
 def test_a_printer_that_tells_no_pages_for_once_is_no_other() -> None:
     record = Record()
     for minute, pages in enumerate((1000, None, 1030)):

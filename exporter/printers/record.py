@@ -210,7 +210,7 @@ def _life_of(
 
 def _is_own(record: Record) -> bool:
     """Tell a printer's life from that of another with the same serial number, which the state may hold in its place."""
-    return record.snapshot is None or record.snapshot.pages in {None, record.life.pages}
+    return not record.serial or record.snapshot is None or record.snapshot.pages in {None, record.life.pages}
 
 
 def _levels_known(before: Mapping[str, float], now: Snapshot, at: float, retain: float) -> dict[str, float]:

@@ -258,6 +258,11 @@ def test_objects_whose_value_spells_an_address_or_a_name_in_numbers_are_dropped(
     assert (result.rows, result.dropped) == ((rows[2],), 2)
 
 
+def test_a_model_that_sysobjectid_spells_stays() -> None:
+    epson = ("1.3.6.1.2.1.1.2.0", "1.3.6.1.4.1.1248.1.1.2.1.3.5.69.69.80.83.50")
+    assert anonymise([epson]).rows == (epson,)
+
+
 def test_rows_whose_index_spells_a_name_or_an_address_are_dropped_and_counted() -> None:
     name = ".".join(str(octet) for octet in b"Anna")
     rows: list[Row] = [

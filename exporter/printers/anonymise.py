@@ -24,6 +24,7 @@ from exporter.snmp.session import Row, Value
 
 _SYSTEM = "1.3.6.1.2.1.1"
 _PRINTER = "1.3.6.1.2.1.43"
+_SYS_OBJECT_ID = f"{_SYSTEM}.2.0"
 _PRIVATE = "1.3.6.1.4.1"
 HARDWARE_ADDRESS = "1.3.6.1.2.1.2.2.1.6"
 """ifPhysAddress (RFC 2863)."""
@@ -136,10 +137,13 @@ def anonymise(rows: Iterable[Row], known: Iterable[str] = ()) -> Anonymised:
 
 
 def _telling_oids(oid: str, value: Value) -> Iterator[str]:
-    """Yield the OIDs of a row that may spell something: a private object's own, and one that is a value."""
+    """Yield the OIDs of a row that may spell something: a private object's own, and one that is a value.
+
+    sysObjectID is the maker's for all of a model, and what Epson's spells is no secret.
+    """
     if _is_at(oid, _PRIVATE):
         yield oid
-    if isinstance(value, str) and not is_address(value):
+    if isinstance(value, str) and not is_address(value) and oid != _SYS_OBJECT_ID:
         yield value
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import os
+import shutil
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
+
+from tests.support import history
+from tests.support.prometheus import LOOK_BACK, PROMETHEUS, RULES, Prometheus, prometheus, seed
 
 NO_WALKS = "PRINTCAM_WALKS names no folder of recordings"
 
@@ -23,6 +27,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def update_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be rewritten."""
     return bool(request.config.getoption("--update-golden"))
+
+
+@pytest.fixture(scope="session")
+def history_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data of a Prometheus that has forty days of the office and of its recording rules; to be copied."""
+    if PROMETHEUS is None:
+        pytest.skip("prometheus is not installed")
+    folder = tmp_path_factory.mktemp("history")
+    seed(folder, history.office(), sorted(RULES.glob("recording*.yml")))
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def seeded(history_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A Prometheus with forty days of the office, as of `history.END`."""
+    folder = tmp_path_factory.mktemp("seeded")
+    shutil.copytree(history_data, folder / "data")
+    with prometheus(folder, options=LOOK_BACK) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def doubled(history_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """The same with each series from a second exporter too."""
+    folder = tmp_path_factory.mktemp("doubled")
+    shutil.copytree(history_data, folder / "data")
+    seed(folder, map(history.of_second_exporter, history.office()))
+    with prometheus(folder, options=LOOK_BACK) as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

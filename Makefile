@@ -1,25 +1,27 @@
 # make demo   a simulated office, served at once           make test   the whole suite
 # make lint   ruff and mypy                                make lock   pin what CI installs
 # make bench  printers beside a peer; many cameras         make golden rewrite the golden /metrics
+# make dashboards  write Grafana's files from their source
 
 # The first Python that is new enough.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+GRAFANA := tests/grafana
 # Debian's packages that the tests use as real peers.
-SERVERS := iproute2 nftables prometheus snmp snmpd
+SERVERS := docker-compose iproute2 nftables prometheus prometheus-alertmanager snmp snmpd
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock bench golden schema servers clean
+.PHONY: help demo test lint format lock bench golden schema dashboards servers clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -n 3
+	@sed -n 's/^# //p' Makefile | head -n 4
 
 demo: $(VENV)/.runtime
 	@$(BIN)/printcam-exporter demo
 
-test: $(VENV)/.dev servers
+test: $(VENV)/.dev servers $(GRAFANA)/node_modules
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
@@ -41,6 +43,9 @@ golden: $(VENV)/.dev
 schema: $(VENV)/.runtime
 	$(BIN)/python -m exporter.config --schema > config.schema.json
 
+dashboards: $(VENV)/.dev
+	$(BIN)/python -m dashboards.source
+
 # Pins for the oldest Python that we support; they carry hashes and name no index.
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
 	--no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --upgrade pyproject.toml
@@ -53,10 +58,17 @@ servers:
 	@missing=""; for package in $(SERVERS); do \
 		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
 	done; \
+	command -v npm >/dev/null || missing="$$missing npm"; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing$$missing"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	elif [ -n "$$missing" ]; then echo "not installed, their tests are skipped:$$missing"; fi
+
+# Grafana's published types; without npm the tests that need them are skipped, and listed.
+$(GRAFANA)/node_modules: $(GRAFANA)/package-lock.json | servers
+	@if command -v npm >/dev/null; then \
+		echo "installing Grafana's types into $@" && \
+		npm ci --prefix $(GRAFANA) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && touch $@; fi
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || \
@@ -77,4 +89,4 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(GRAFANA)/node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

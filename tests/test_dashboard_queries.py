@@ -63,6 +63,7 @@ OF_ONE_EXPORTER = {
     "CameraSegmentBlind": "its interface; the same name is another network elsewhere",
     "CameraListenerDown": "its port; the other exporter's is no help to it",
     "PrintcamExporterDown": "the exporter itself",
+    "PrintcamOneExporterDown": "the exporter itself",
     "PrintcamCycleTooSlow": "the exporter itself",
     "PrintcamReloadFailed": "its config",
     "PrintcamStateNotWritable": "its state file",

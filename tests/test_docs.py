@@ -20,7 +20,9 @@ from exporter.web.discovery import camera_targets
 
 PROMTOOL = shutil.which("promtool")
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+DOCUMENTS = sorted(
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "dashboards" / "README.md", *(ROOT / "docs").glob("*.md")]
+)
 
 
 def code_blocks(document: Path, language: str) -> list[str]:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
 
+from aiohttp import web
 from pydantic import SecretStr
 from rich.console import Console
 
@@ -26,12 +27,15 @@ from exporter.cameras.views import views
 from exporter.commands import cameras, kept, probe
 from exporter.commands.kept import CommandError
 from exporter.config import Cameras, CommunityCredentials, Config, ConfigError, Printer
+from exporter.metrics.exporter import add_web_config
 from exporter.state import State, StateError
-from exporter.web import server
+from exporter.web import listeners, server, webfile
+from exporter.web.listeners import ListenError
 
 log = logging.getLogger(__name__)
 
 DEFAULT_CONFIG = Path("config.yaml")
+DEFAULT_ADDRESS = ":10143"
 _OTHER_FILES = 100
 
 
@@ -77,7 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, command, text, add_options in (
         ("demo", _demo, "serve a simulated office on loopback; needs no config", None),
-        ("check", _check, "validate the config; exit 0 or 1, every fault with its line", _check_options),
+        (
+            "check",
+            _check,
+            "validate the config, and the web config where one is given; exit 0 or 1, every fault with its line",
+            _check_options,
+        ),
         ("probe", _probe, "poll one printer now and show what it says", _probe_options),
         ("cameras", _cameras, "search for cameras now and show who is there", _cameras_options),
         ("import", _import, "take over what another tool knew of cameras", _import_options),
@@ -101,14 +110,37 @@ def _shared_options(*, defaults: bool = False) -> argparse.ArgumentParser:
 
     options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add = options.add_argument
-    add("--config.file", dest="config_file", type=Path, default=default(None), metavar="PATH", help="[config.yaml]")
+    add(
+        "--config.file",
+        dest="config_file",
+        type=Path,
+        default=default(None),
+        metavar="PATH",
+        help="the inventory [config.yaml]",
+    )
     add(
         "--web.listen-address",
-        dest="listen_address",
+        dest="listen_addresses",
+        action="append",
         type=_address,
-        default=default(":10143"),
+        default=default(None),
         metavar="ADDR",
-        help="host:port or :port [:10143]",
+        help="where to listen: host:port, :port (every address), [::1]:port or unix:/path; may be repeated [:10143]",
+    )
+    add(
+        "--web.systemd-socket",
+        dest="systemd_socket",
+        action="store_true",
+        default=default(False),
+        help="listen on the sockets that a systemd .socket unit passes, in place of --web.listen-address",
+    )
+    add(
+        "--web.config.file",
+        dest="web_config_file",
+        type=Path,
+        default=default(None),
+        metavar="PATH",
+        help="TLS, basic auth, headers and rate limit, in the format of Prometheus' exporter-toolkit [none]",
     )
     add(
         "--web.telemetry-path",
@@ -116,7 +148,7 @@ def _shared_options(*, defaults: bool = False) -> argparse.ArgumentParser:
         type=_path,
         default=default("/metrics"),
         metavar="PATH",
-        help="[/metrics]",
+        help="where the metrics are [/metrics]",
     )
     add(
         "--log.level",
@@ -201,7 +233,7 @@ def _zone(text: str) -> tzinfo:
 
 def _address(text: str) -> str:
     try:
-        server.split_address(text)
+        listeners.check_address(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return text
@@ -224,10 +256,26 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     path = options.file or options.config_file or DEFAULT_CONFIG
+    checks = [lambda: _summary(path)]
+    if web_path := options.web_config_file:
+        checks.append(lambda: f"{web_path}: valid, {webfile.load(web_path)}")
+    return max(map(_checked, checks))
+
+
+def _checked(check: Callable[[], str]) -> int:
+    """Print what a check says or what it finds wrong, and return the exit code."""
+    try:
+        print(check())
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _summary(path: Path) -> str:
     loaded = config.load(path)
     searched = f"{len(loaded.cameras.known)} cameras listed" if loaded.cameras else "cameras are not searched for"
-    print(f"{path}: valid, {len(loaded.printers)} printers, {searched}")
-    return 0
+    return f"{path}: valid, {len(loaded.printers)} printers, {searched}"
 
 
 def _probe(options: argparse.Namespace) -> int:
@@ -382,6 +430,7 @@ def _greet(url: str, telemetry_path: str, hosts: Sequence[str], *, is_first: boo
 async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], None] = log.debug) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads. `greet` is told where, once it is reached there."""
     _raise_file_limit(app.printer_count)
+    web_config = webfile.Watched(options.web_config_file)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -399,15 +448,22 @@ async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], Non
     except StateError:
         await app.close()
         raise
+    if options.web_config_file:
+        add_web_config(app.registry, lambda: web_config.succeeded)
+    runner = await server.runner(
+        server.application(app, telemetry_path=options.telemetry_path, web_config=lambda: web_config.current)
+    )
     try:
-        routes = server.application(app, telemetry_path=options.telemetry_path)
-        runner = await server.listen(routes, options.listen_address)
-    except OSError as error:
-        log.error("cannot listen", extra={"address": options.listen_address, "error": error})  # noqa: TRY400
+        addresses = await _listen(runner, options, web_config)
+    except ListenError as error:
+        log.error("cannot listen", extra={"address": error.address, "error": error.reason})  # noqa: TRY400
         await app.close()
+        await runner.cleanup()
         return 1
-    log.info("listening", extra={"address": options.listen_address, "printers": app.printer_count})
-    greet(_url(options.listen_address, runner.addresses[0][1]))
+    log.info(
+        "listening", extra={"address": ", ".join(addresses), "web": web_config.current, "printers": app.printer_count}
+    )
+    greet(_url(addresses[0], runner, is_secure=web_config.current.tls is not None))
     await stop.wait()
     log.info("stopping")
     await app.close()
@@ -415,9 +471,26 @@ async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], Non
     return 0
 
 
-def _url(listen_address: str, port: int) -> str:
-    host, _ = server.split_address(listen_address)
-    return f"http://{f'[{host}]' if host and ':' in host else host or 'localhost'}:{port}"
+async def _listen(runner: web.AppRunner, options: argparse.Namespace, web_config: webfile.Watched) -> tuple[str, ...]:
+    """Listen where the options say, and return where; raises ListenError."""
+    first = web_config.current.tls
+    tls = (lambda: web_config.current.tls or first) if first else None
+    if options.systemd_socket:
+        sockets = listeners.from_systemd()
+        await listeners.listen_on(runner, sockets, tls)
+        return tuple(map(listeners.name_of, sockets))
+    addresses = tuple(options.listen_addresses or (DEFAULT_ADDRESS,))
+    await listeners.listen(runner, addresses, tls)
+    return addresses
+
+
+def _url(address: str, runner: web.AppRunner, *, is_secure: bool) -> str:
+    """Return where a person can reach the first of the addresses; port 0 was any free one."""
+    if address.startswith(listeners.UNIX):
+        return address
+    host, _ = listeners.split_address(address)
+    port = runner.addresses[0][1]
+    return f"http{'s' * is_secure}://{f'[{host}]' if host and ':' in host else host or 'localhost'}:{port}"
 
 
 async def _reload_quietly(app: App) -> None:

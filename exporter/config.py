@@ -520,14 +520,17 @@ class Config:
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read a config file; raises ConfigError. Secret files are looked up beside it."""
+    return parse(read_text(path), str(path), environ, path.parent)
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a config file; raises ConfigError."""
     try:
-        text = path.read_bytes().decode()
+        return path.read_bytes().decode()
     except UnicodeDecodeError as error:
         fault = Fault(str(path), error.object.count(b"\n", 0, error.start) + 1, "", "not UTF-8 text")
     except (OSError, ValueError) as error:
         fault = Fault(str(path), 0, "", f"cannot be read: {getattr(error, 'strerror', None) or 'bad path'}")
-    else:
-        return parse(text, str(path), environ, path.parent)
     raise ConfigError((fault,))
 
 
@@ -543,7 +546,7 @@ def parse(
     except yamlsource.YamlError as error:
         raise ConfigError((Fault(source, error.line, "", error.message),)) from None
     file, findings = _validated(document, Surroundings(environ, folder))
-    findings += [*_repeated(document), *_nothing_to_watch(document), *_late_window(document)]
+    findings += [*repeated(document), *_nothing_to_watch(document), *_late_window(document)]
     findings += [*_twins(document), *_unknown_credentials(document)]
     if file is None or findings:
         # Raised outside of any `except`: pydantic's own error knows the input, secrets included.
@@ -609,7 +612,8 @@ def system_zone(environ: Mapping[str, str], localtime: Path = Path("/etc/localti
 # ---- faults that only the file as a whole shows, found whether or not the rest of it is good
 
 
-def _repeated(document: yamlsource.Document) -> Iterator[Finding]:
+def repeated(document: yamlsource.Document) -> Iterator[Finding]:
+    """Yield a finding for each key that stands twice."""
     for again in document.repeated:
         yield Finding(again.path, f"the same key stands in line {again.first}", again.line)
 

@@ -77,8 +77,10 @@ async def the_loop_is_free() -> AsyncIterator[None]:
     with blockbuster_ctx("exporter") as guard:
         for function in guard.functions.values():
             # /proc never waits; the portable SNMP engine loads its MIB modules once for each set of credentials; a
-            # config is read before the loop runs or in a thread, which tests that only need one do not repeat.
+            # config is read before the loop runs or in a thread, which tests that only need one do not repeat; the web
+            # config and the few files that it names are looked at before each handshake, where nothing can be awaited.
             function.can_block_in("exporter/config.py", {"load", "parse"})
+            function.can_block_in("exporter/web/webfile.py", {"current", "load"})
             function.can_block_in("prometheus_client/process_collector.py", "collect")
             function.can_block_in("pysnmp/smi/builder.py", "load_modules")
         yield

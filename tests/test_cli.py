@@ -99,6 +99,8 @@ def test_version_and_help() -> None:
         "probe",
         "--config.file",
         "--web.listen-address",
+        "--web.systemd-socket",
+        "--web.config.file",
         "--web.telemetry-path",
         "--log.level",
     ):
@@ -389,7 +391,7 @@ def test_a_bad_listen_address_is_refused_with_a_hint(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(GOOD.format(host=own_address()))
     done = run("--web.listen-address=nonsense", cwd=tmp_path)
     assert done.returncode == 2
-    assert "'nonsense' is not an address to listen on; write host:port or :port" in done.stderr
+    assert "'nonsense' is not an address to listen on; write host:port, :port or unix:/path" in done.stderr
 
 
 @pytest.mark.parametrize("path", ["metrics", "/{x", "/-/healthy", "/a?b"])

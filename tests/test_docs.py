@@ -12,11 +12,13 @@ from exporter import cli, config
 from exporter.cameras import network
 from exporter.cameras.model import Device, View, camera
 from exporter.commands.probe import HINTS
-from exporter.metrics.exporter import Self, self_registry
+from exporter.metrics.exporter import Self, add_web_config, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES
 from exporter.printers.record import FAILURE_REASONS
 from exporter.printers.status import BIT_SEVERITY, Severity
+from exporter.web import webfile
 from exporter.web.discovery import camera_targets
+from tests.support.pems import write_pair
 
 PROMTOOL = shutil.which("promtool")
 ROOT = Path(__file__).parent.parent
@@ -40,9 +42,11 @@ def test_every_metric_is_documented_with_its_type_and_no_other() -> None:
         reload_succeeded=True,
         reload_success_at=1.0,
     )
+    registry = self_registry(lambda: state)
+    add_web_config(registry, lambda: True)
     own = {
         metric.name + ("_total" if metric.type == "counter" else ""): metric.type
-        for metric in self_registry(lambda: state).collect()
+        for metric in registry.collect()
         if metric.name.startswith("printcam_")
     }
     assert dict(rows) == {family.name: family.kind for family in PRINTER_FAMILIES + CAMERA_FAMILIES} | own
@@ -117,6 +121,32 @@ def test_the_snippets_about_cameras_are_valid_configs() -> None:
 @pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
 def test_the_example_of_service_discovery_is_a_valid_prometheus_config(tmp_path: Path) -> None:
     (example,) = [text for text in code_blocks(ROOT / "docs/cameras.md", "yaml") if text.startswith("scrape_configs:")]
+    file = tmp_path / "prometheus.yml"
+    file.write_text(example)
+    done = subprocess.run([str(PROMTOOL), "check", "config", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_example_of_a_web_config_is_valid_and_every_key_is_described(tmp_path: Path) -> None:
+    document = ROOT / "docs/security.md"
+    (example,) = [text for text in code_blocks(document, "yaml") if text.startswith("tls_server_config:")]
+    write_pair(tmp_path)
+    file = tmp_path / "web.yml"
+    file.write_text(example)
+    loaded = webfile.load(file)
+    assert loaded.tls
+    assert loaded.users
+    rows = "\n".join(line for line in document.read_text().splitlines() if line.startswith("| `"))
+    for model in (webfile.WebFile, webfile.TlsServer, webfile.HttpServer, webfile.RateLimit):
+        for key in model.model_fields:
+            assert f"`{key}`" in rows, key
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed")
+def test_the_example_of_a_scrape_with_a_password_is_a_valid_prometheus_config(tmp_path: Path) -> None:
+    (example,) = [t for t in code_blocks(ROOT / "docs/security.md", "yaml") if t.startswith("scrape_configs:")]
+    write_pair(tmp_path, stem="client-")
+    (tmp_path / "password").write_text("x")
     file = tmp_path / "prometheus.yml"
     file.write_text(example)
     done = subprocess.run([str(PROMTOOL), "check", "config", str(file)], capture_output=True, text=True, check=False)

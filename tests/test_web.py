@@ -1,6 +1,5 @@
 """The HTTP side, over real connections."""
 
-import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator, Collection
@@ -9,7 +8,6 @@ from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
@@ -20,7 +18,8 @@ from exporter.metrics import families as f
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.lines import Lines, LineWriter
 from exporter.web.exposition import Group
-from exporter.web.server import COLLECTABLE, TIMEOUT_HEADER, application, listen, scrape_timeout, split_address
+from exporter.web.listeners import listen
+from exporter.web.server import COLLECTABLE, TIMEOUT_HEADER, application, runner, scrape_timeout
 from tests.support.agents import own_address
 
 
@@ -77,12 +76,13 @@ class FakeExporter:
 
 
 @asynccontextmanager
-async def serving(exporter: FakeExporter, **options: str) -> AsyncIterator[aiohttp.ClientSession]:
-    runner = await listen(application(exporter, **options), f"{own_address()}:0")
-    host, port = runner.addresses[0][:2]
+async def serving(exporter: FakeExporter, telemetry_path: str = "/metrics") -> AsyncIterator[aiohttp.ClientSession]:
+    served = await runner(application(exporter, telemetry_path=telemetry_path))
+    await listen(served, [f"{own_address()}:0"])
+    host, port = served.addresses[0][:2]
     async with aiohttp.ClientSession(f"http://{host}:{port}", auto_decompress=False) as client:
         yield client
-    await runner.cleanup()
+    await served.cleanup()
 
 
 async def fetch(client: aiohttp.ClientSession, path: str, **headers: str) -> tuple[int, str, bytes]:
@@ -316,32 +316,3 @@ async def test_a_client_that_leaves_in_mid_answer_harms_nobody(caplog: pytest.Lo
             answer.close()
         assert (await fetch(client, "/-/healthy"))[0] == 200
     assert caplog.records == []
-
-
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        (":10143", (None, 10143)),
-        ("127.0.0.1:0", ("127.0.0.1", 0)),
-        ("localhost:80", ("localhost", 80)),
-        ("[::1]:10143", ("::1", 10143)),
-    ],
-)
-def test_listen_addresses(address: str, expected: tuple[str | None, int]) -> None:
-    assert split_address(address) == expected
-
-
-@pytest.mark.parametrize("address", ["", "10143", "host", "host:", ":x", ":-1", ":65536", "::1:80"])
-def test_a_bad_listen_address_is_refused_with_a_hint(address: str) -> None:
-    with pytest.raises(ValueError, match="write host:port or :port"):
-        split_address(address)
-
-
-async def test_a_port_in_use_is_an_error_and_leaks_nothing() -> None:
-    app = web.Application()
-    first = await listen(app, f"{own_address()}:0")
-    host, port = first.addresses[0][:2]
-    with pytest.raises(OSError, match="address already in use"):
-        await listen(web.Application(), f"{host}:{port}")
-    await first.cleanup()
-    assert len(asyncio.all_tasks()) == 1

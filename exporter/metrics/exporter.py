@@ -4,7 +4,7 @@ import platform
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -71,3 +71,13 @@ def self_registry(state: Callable[[], Self]) -> CollectorRegistry:
         collector(registry=registry)
     registry.register(_SelfCollector(state))
     return registry
+
+
+def add_web_config(registry: CollectorRegistry, succeeded: Callable[[], bool]) -> None:
+    """Add to the registry whether the web config could be used when it was last read."""
+    gauge = Gauge(
+        "printcam_exporter_web_config_last_reload_successful",
+        "1 when the last load of the web config succeeded; absent without one.",
+        registry=registry,
+    )
+    gauge.set_function(lambda: float(succeeded()))

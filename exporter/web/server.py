@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -14,6 +14,8 @@ from exporter.cameras.model import View
 from exporter.config import ConfigError
 from exporter.web import discovery, exposition
 from exporter.web.exposition import Group
+from exporter.web.guard import guard
+from exporter.web.webfile import WebConfig
 
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 TIMEOUT_OFFSET = 0.5
@@ -74,10 +76,18 @@ class Exporter(Protocol):
         ...
 
 
-def application(exporter: Exporter, *, telemetry_path: str = "/metrics") -> web.Application:
-    """Return the application with all routes."""
+def application(
+    exporter: Exporter, *, telemetry_path: str = "/metrics", web_config: Callable[[], WebConfig] = WebConfig
+) -> web.Application:
+    """Return the application with all routes; `web_config` is asked for each request who may come in."""
     routes = _Routes(exporter, telemetry_path)
-    app = web.Application()
+    app = web.Application(middlewares=[guard(web_config)])
+
+    async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+        """Reach errors and streams too, which a middleware does not."""
+        response.headers.update(web_config().headers)
+
+    app.on_response_prepare.append(add_headers)
     # Without HEAD: it would poll a whole fleet for an answer without a body.
     app.router.add_get(telemetry_path, routes.metrics, allow_head=False)
     if telemetry_path != "/":
@@ -90,25 +100,11 @@ def application(exporter: Exporter, *, telemetry_path: str = "/metrics") -> web.
     return app
 
 
-async def listen(app: web.Application, address: str) -> web.AppRunner:
-    """Serve on `host:port`, or `:port` for every address; raises OSError, ValueError for a bad address."""
-    host, port = split_address(address)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except BaseException:
-        await runner.cleanup()
-        raise
-    return runner
-
-
-def split_address(address: str) -> tuple[str | None, int]:
-    """Return (host or None for all, port) of `:10143`, `localhost:10143` or `[::1]:10143`; raises ValueError."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535 or (":" in host and not host.startswith("[")):
-        raise ValueError(f"{address!r} is not an address to listen on; write host:port or :port")
-    return host.strip("[]") or None, int(port)
+async def runner(app: web.Application) -> web.AppRunner:
+    """Return what serves the application once it listens somewhere; the caller cleans it up."""
+    made = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+    await made.setup()
+    return made
 
 
 def scrape_timeout(header: str | None, deadline: float) -> float:

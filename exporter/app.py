@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from exporter.cameras.model import View
@@ -19,14 +20,17 @@ from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
 from exporter.metrics.lines import Lines
 from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import poller_for
-from exporter.printers.record import Record, after_poll
+from exporter.printers.record import NO_LIVES, Record, after_poll
 from exporter.printers.schedule import is_excused
 from exporter.printers.stored import KINDS as PRINTER_KINDS
 from exporter.printers.stored import Printers
 from exporter.saving import Saver
 from exporter.snmp.client import in_use
 from exporter.snmp.engines import Engines
+from exporter.snmp.resolve import resolve
 from exporter.state import Keeper, State, StateError
+from exporter.unlisted import TargetError, Unlisted
+from exporter.web.discovery import Entry
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +57,7 @@ class App:
         self.watch: Watch | None = None
         self.saver: Saver | None = None
         self._printers = Printers()
+        self._unlisted = self._no_unlisted(self._config)
         self._camera_lines: dict[str, tuple[View, Lines]] = {}
         self.registry = self_registry(self._state)
         self._state_path = self._config.state_path
@@ -81,6 +86,7 @@ class App:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.searches.close()
+        self._unlisted.close()
         await self.cycle.close()
         self._engines.close()
         await self._take_cameras(None)
@@ -140,6 +146,11 @@ class App:
             if lines := self._lines.get(name):
                 yield lines
 
+    def printer_entries(self) -> Iterator[Entry]:
+        """Yield every printer of the inventory, in the order of the config."""
+        for device in self.cycle.devices.values():
+            yield Entry(device.printer, device.record, self._place(device))
+
     def camera_views(self) -> list[View]:
         """Return every camera known, by MAC."""
         return views(self.watch.registry, self._config) if self.watch else []
@@ -164,6 +175,41 @@ class App:
         rounds = {"printers": self.cycle.rounds, "cameras": self.searches}
         await asyncio.gather(*(rounds[kind].join(timeout) for kind in kinds))
 
+    async def probe(self, target: str, timeout: float) -> Lines:
+        """Poll one printer, found by its name or host, and return its lines; raises TargetError."""
+        device = self._listed(target) or await self._unlisted.find(target)
+        await self.cycle.refresh(device, timeout)
+        if self._unlisted.holds(device):
+            return self._render(device)
+        return self._lines.get(device.printer.name, {})
+
+    def _listed(self, target: str) -> Device | None:
+        """Return the printer of this name, else the one at this host; raises TargetError when there are several."""
+        if device := self.cycle.devices.get(target):
+            return device
+        there = [
+            device
+            for device in self.cycle.devices.values()
+            if target in {device.printer.host, f"{device.printer.host}:{device.printer.port}"}
+        ]
+        if len(there) > 1:
+            names = ", ".join(device.printer.name for device in there)
+            raise TargetError(f"several printers are there; ask for one by its name: {names}")
+        return there[0] if there else None
+
+    def _no_unlisted(self, config: Config) -> Unlisted:
+        """Return the unlisted printers of a config, of which none was asked for yet."""
+        return Unlisted(
+            config.probe_allow,
+            lambda host, port: resolve(host, port, config.polling.timeout),
+            lambda target, host, port: self._make_unlisted(config, target, host, port),
+        )
+
+    def _make_unlisted(self, config: Config, target: str, host: str, port: int) -> Device:
+        assert config.unlisted  # noqa: S101 - there are networks, so there is this
+        printer = replace(config.unlisted, name=target, host=host, port=port)
+        return Device(printer, poller_for(printer, self._engines.open, config.polling, now=self._now))
+
     def _state(self) -> Self:
         return Self(
             printers=self.printer_count,
@@ -181,9 +227,12 @@ class App:
         devices = {p.name: self._device(p, old.get(p.name), config, keep=unchanged) for p in config.printers}
         self._config = config
         self.cycle.replace(config.polling, devices)
+        self._unlisted.close()
+        self._unlisted = self._no_unlisted(config)
         self.searches.polling = config.polling
         self._lines = {name: self._render(device) for name, device in devices.items()}
-        self._engines.keep_only(in_use(printer.credentials for printer in config.printers))
+        asked = (*config.printers, config.unlisted)
+        self._engines.keep_only(in_use(printer.credentials for printer in asked if printer))
 
     def _device(self, printer: Printer, old: Device | None, config: Config, *, keep: bool) -> Device:
         """Keep what is unchanged, and the history of what is still the same host."""
@@ -194,7 +243,8 @@ class App:
 
     def _settle(self, device: Device, poll: Poll) -> None:
         """Take the outcome of a poll: what is known now, its lines, and a log line when the status changed."""
-        if self.cycle.devices.get(device.printer.name) is not device:
+        is_listed = self.cycle.devices.get(device.printer.name) is device
+        if not is_listed and not self._unlisted.holds(device):
             return  # it left the inventory meanwhile
         polling = self._config.polling
         before = device.record
@@ -205,10 +255,11 @@ class App:
             offline_after=polling.offline_after,
             retain=polling.retain,
             zone=self._config.zone,
-            lives=self._printers.lives,
+            lives=self._printers.lives if is_listed else NO_LIVES,
         )
-        self._printers.settled(device.printer, device.record)
-        self._lines[device.printer.name] = self._render(device)
+        if is_listed:
+            self._printers.settled(device.printer, device.record)
+            self._lines[device.printer.name] = self._render(device)
         _log_change(device.printer.name, before, device.record, poll)
 
     def _is_excused(self, printer: Printer, before: Record, poll: Poll) -> bool:

@@ -240,8 +240,15 @@ def _address(text: str) -> str:
 
 
 def _path(text: str) -> str:
-    if not text.startswith("/") or text.startswith(("/-/", "/sd/")) or {"{", "}", "?", "#"} & set(text):
-        raise argparse.ArgumentTypeError("a path starts with / but not with /-/ or /sd/, and has no { } ? or #")
+    if (
+        not text.startswith("/")
+        or text == "/probe"
+        or text.startswith(("/-/", "/sd/"))
+        or {"{", "}", "?", "#"} & set(text)
+    ):
+        raise argparse.ArgumentTypeError(
+            "a path starts with / but not with /-/ or /sd/, is not /probe, and has no { } ? or #"
+        )
     return text
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
@@ -444,6 +445,13 @@ def _no_cameras() -> Cameras:
     return Cameras(enabled=False)
 
 
+class Probe(_Model):
+    """What `/probe` may ask beside the inventory, with the options of printer_defaults."""
+
+    allow: Annotated[tuple[Network, ...], or_empty(tuple)] = ()
+    """Networks of hosts that are not listed; none by default."""
+
+
 class ConfigFile(_Model):
     """The whole file."""
 
@@ -461,6 +469,7 @@ class ConfigFile(_Model):
     printers: Annotated[tuple[PrinterEntry, ...], or_empty(tuple)] = ()
     supplies: Rules = ()
     """Rules for all printers, after their own."""
+    probe: Annotated[Probe, or_empty(dict)] = Field(default_factory=Probe)
     cameras: Annotated[Cameras, or_empty(dict)] = Field(default_factory=_no_cameras)
 
 
@@ -498,6 +507,10 @@ class Config:
     cameras: Cameras | None
     """None when they are not searched for."""
     state_path: str
+    probe_allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks in which `/probe` may ask hosts that are not in the inventory."""
+    unlisted: Printer | None = None
+    """What holds for such hosts; name, host and port are to be filled in. None when there are none."""
 
     def locate(self, address: str) -> LocationRule | None:
         """The first rule whose network holds the address; None for what is no address."""
@@ -570,6 +583,8 @@ def _resolved(file: ConfigFile, environ: Mapping[str, str]) -> Config:
         printers=tuple(_printer(entry, file) for entry in file.printers),
         cameras=file.cameras if file.cameras.enabled else None,
         state_path=file.state.path,
+        probe_allow=file.probe.allow,
+        unlisted=_printer(PrinterEntry(name="unlisted", host="unlisted"), file) if file.probe.allow else None,
     )
 
 
@@ -721,6 +736,9 @@ def _unknown_credentials(document: yamlsource.Document) -> Iterator[Finding]:
         if isinstance(name, str) and name not in known:
             yield Finding((*path, "credentials"), f"no such name in snmp.credentials{meant_or_known(name, known)}")
     nameless = (path for path, entry in _entries(document, "printers") if "credentials" not in {*entry, *shared})
+    if "default" not in known and "credentials" not in shared and _section(document, "probe").get("allow"):
+        message = 'no "default" here, with which hosts of probe.allow could be asked'
+        yield Finding(("snmp", "credentials"), message)
     if "default" not in known and (first := next(nameless, None)):
         message = f'no "default" here, but the printer in line {document.line(first)} names no other'
         yield Finding(("snmp", "credentials"), message)

@@ -138,7 +138,7 @@ class Cycle:
         kept = set(devices.values())
         for device in self.devices.values():
             if device not in kept:
-                _stop(device)
+                stop(device)
         self.devices = devices
         before, self._polling = self._polling, polling
         self.rounds.polling = polling
@@ -151,12 +151,17 @@ class Cycle:
             device.task = asyncio.create_task(self._poll(device), name=f"poll {device.printer.name}")
         return device.task
 
+    async def refresh(self, device: Device, timeout: float) -> None:
+        """Poll one device now, unless that was done less than min_interval ago; wait for at most `timeout` seconds."""
+        if device.task or _now() - device.started >= self._polling.min_interval:
+            await asyncio.wait({self.poll(device)}, timeout=timeout)
+
     async def close(self) -> None:
         """Stop every poll and close every device; scrapes return at once from now on."""
         await self.rounds.close()
         tasks = [device.task for device in self.devices.values() if device.task]
         for device in self.devices.values():
-            _stop(device)
+            stop(device)
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _set_slots(self) -> None:
@@ -201,7 +206,8 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _stop(device: Device) -> None:
+def stop(device: Device) -> None:
+    """Stop a poll under way, and close the device."""
     if device.task:
         device.task.cancel()
     device.poller.close()

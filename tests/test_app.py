@@ -41,9 +41,10 @@ class Source:
     text: str
     now: float = MONDAY_NOON
     state: Path | str = ":memory:"
+    head: str = HEAD
 
     def load(self) -> Config:
-        return config.parse(HEAD.replace(":memory:", str(self.state)) + self.text)
+        return config.parse(self.head.replace(":memory:", str(self.state)) + self.text)
 
     def clock(self) -> float:
         return self.now

@@ -1,12 +1,44 @@
 """Prometheus' HTTP service discovery: where the devices are now."""
 
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from exporter.cameras.model import PRESENT, View
+from exporter.config import Printer
+from exporter.printers.record import Record
 
 TargetGroup: TypeAlias = Mapping[str, object]
 """`{"targets": [address], "labels": {"__meta_camera_…": …}}`."""
+
+
+class Entry(NamedTuple):
+    """A printer of the inventory: its options, what is known of it, and its labels, `location` first."""
+
+    printer: Printer
+    record: Record
+    place: Sequence[tuple[str, str]]
+
+
+def printer_targets(entries: Iterable[Entry]) -> list[TargetGroup]:
+    """Return each printer under its name, as `/probe` takes it."""
+    return [{"targets": [entry.printer.name], "labels": _printer_labels(*entry)} for entry in entries]
+
+
+def _printer_labels(printer: Printer, record: Record, place: Sequence[tuple[str, str]]) -> dict[str, str]:
+    identity = record.snapshot.identity if record.snapshot else None
+    facts = {
+        "name": printer.name,
+        "location": dict(place)["location"],
+        "host": printer.host,
+        "port": str(printer.port),
+        "address": record.address,
+        "vendor": identity.vendor if identity else "",
+        "model": identity.model if identity else "",
+        "serial": record.serial,
+        "maintenance": str(bool(printer.maintenance)).lower(),
+    }
+    labels = {f"__meta_printer_{name}": value for name, value in facts.items()}
+    return labels | {f"__meta_printer_label_{name}": value for name, value in place if name != "location"}
 
 
 def camera_targets(views: Iterable[View]) -> list[TargetGroup]:

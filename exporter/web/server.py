@@ -12,7 +12,11 @@ from prometheus_client import CollectorRegistry
 from exporter import __version__
 from exporter.cameras.model import View
 from exporter.config import ConfigError
+from exporter.metrics.families import PRINTER_FAMILIES
+from exporter.metrics.lines import Lines
+from exporter.unlisted import TargetError
 from exporter.web import discovery, exposition
+from exporter.web.discovery import Entry
 from exporter.web.exposition import Group
 from exporter.web.guard import guard
 from exporter.web.webfile import WebConfig
@@ -30,6 +34,7 @@ _LANDING = """<!DOCTYPE html>
 <p>Version {version}. Printers in the inventory: {printers}. Cameras known: {cameras}.</p>
 <ul><li><a href="{metrics}">Metrics</a></li>
 <li><a href="{metrics}?collect[]=self">Metrics of the exporter alone</a></li>
+<li><a href="sd/printers">Printers, for Prometheus' service discovery and /probe?target=</a></li>
 <li><a href="sd/cameras">Cameras at their present addresses, for Prometheus' service discovery</a></li>
 <li><a href="-/healthy">Health</a></li><li><a href="-/ready">Readiness</a></li></ul>
 </body></html>
@@ -67,6 +72,14 @@ class Exporter(Protocol):
         """Return the lines of these kinds of device."""
         ...
 
+    async def probe(self, target: str, timeout: float) -> Lines:
+        """Poll one printer now and return its lines; raises TargetError."""
+        ...
+
+    def printer_entries(self) -> Iterable[Entry]:
+        """Return every printer of the inventory."""
+        ...
+
     def camera_views(self) -> Iterable[View]:
         """Return every camera known."""
         ...
@@ -92,6 +105,8 @@ def application(
     app.router.add_get(telemetry_path, routes.metrics, allow_head=False)
     if telemetry_path != "/":
         app.router.add_get("/", routes.landing)
+    app.router.add_get("/probe", routes.probe, allow_head=False)
+    app.router.add_get("/sd/printers", routes.printer_targets)
     app.router.add_get("/sd/cameras", routes.camera_targets)
     app.router.add_get("/-/healthy", routes.healthy)
     app.router.add_get("/-/ready", routes.ready)
@@ -138,17 +153,31 @@ class _Routes:
             known = ", ".join(sorted(COLLECTABLE))
             raise web.HTTPBadRequest(text=f"collect[]={min(unknown)}: not one of {known}\n")
         if polled := wanted & POLLED:
-            header = request.headers.get(TIMEOUT_HEADER)
-            await self._exporter.scrape(polled, scrape_timeout(header, self._exporter.deadline))
-        return await self._stream(request, wanted)
+            await self._exporter.scrape(polled, self._timeout(request))
+        registry = self._exporter.registry if "self" in wanted else None
+        return await self._stream(request, self._exporter.groups(wanted), registry)
 
-    async def _stream(self, request: web.Request, wanted: Collection[str]) -> web.StreamResponse:
+    async def probe(self, request: web.Request) -> web.StreamResponse:
+        targets = request.query.getall("target", [])
+        if len(targets) != 1 or not targets[0]:
+            raise web.HTTPBadRequest(text="target: give one name or host of a printer\n")
+        try:
+            lines = await self._exporter.probe(targets[0], self._timeout(request))
+        except TargetError as error:
+            refusal = web.HTTPForbidden if error.is_forbidden else web.HTTPNotFound
+            raise refusal(text=f"target: {error}\n") from None
+        return await self._stream(request, [(PRINTER_FAMILIES, [lines])], None)
+
+    def _timeout(self, request: web.Request) -> float:
+        return scrape_timeout(request.headers.get(TIMEOUT_HEADER), self._exporter.deadline)
+
+    async def _stream(
+        self, request: web.Request, groups: Sequence[Group], registry: CollectorRegistry | None
+    ) -> web.StreamResponse:
         accept = request.headers.get("Accept", "")
         response = web.StreamResponse(headers={"Content-Type": exposition.negotiate(accept)})
         if accepts_gzip(request.headers.get("Accept-Encoding", "")):
             response.enable_compression(web.ContentCoding.gzip)
-        groups = self._exporter.groups(wanted)
-        registry = self._exporter.registry if "self" in wanted else None
         with suppress(ConnectionResetError):  # the scraper left; nobody is there to be told
             await response.prepare(request)
             for chunk in exposition.stream(accept, groups, registry):
@@ -164,6 +193,9 @@ class _Routes:
             metrics=html.escape(self._telemetry_path.lstrip("/")),
         )
         return web.Response(text=text, content_type="text/html")
+
+    async def printer_targets(self, _request: web.Request) -> web.Response:
+        return web.json_response(discovery.printer_targets(self._exporter.printer_entries()))
 
     async def camera_targets(self, _request: web.Request) -> web.Response:
         return web.json_response(discovery.camera_targets(self._exporter.camera_views()))

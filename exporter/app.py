@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 
@@ -24,6 +25,7 @@ from exporter.printers.record import NO_LIVES, Record, after_poll
 from exporter.printers.schedule import is_excused
 from exporter.printers.stored import KINDS as PRINTER_KINDS
 from exporter.printers.stored import Printers
+from exporter.repeats import Repeats
 from exporter.saving import Saver
 from exporter.snmp.client import in_use
 from exporter.snmp.engines import Engines
@@ -58,12 +60,15 @@ class App:
         self.saver: Saver | None = None
         self._printers = Printers()
         self._unlisted = self._no_unlisted(self._config)
+        self._failures = Repeats()
         self._camera_lines: dict[str, tuple[View, Lines]] = {}
         self.registry = self_registry(self._state)
         self._state_path = self._config.state_path
         self._keeper: Keeper | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._reloading = asyncio.Lock()
+        self.around_reload: Callable[[], AbstractContextManager[object]] = nullcontext
+        """Entered before each reload, and left after it whether or not it succeeded."""
 
     async def start(self) -> None:
         """Take the inventory up; polls begin with the first scrape, searches at once. Raises StateError."""
@@ -98,7 +103,8 @@ class App:
     async def reload(self) -> None:
         """Read the config again; raises ConfigError and changes nothing when it has a fault."""
         async with self._reloading:
-            await self._reload()
+            with self.around_reload():
+                await self._reload()
 
     async def _reload(self) -> None:
         try:
@@ -170,6 +176,18 @@ class App:
         """How many cameras are known."""
         return len(self.watch.registry.cameras) if self.watch else 0
 
+    @property
+    def summary(self) -> str:
+        """What it is doing, in one line."""
+        refused = "" if self._reload_succeeded else "; the last reload failed, an older config runs"
+        return f"{self.printer_count} printers, {self.camera_count} cameras{refused}"
+
+    @property
+    def is_well(self) -> bool:
+        """Whether polls and searches still begin and end."""
+        rounds = (self.cycle.rounds, self.searches)
+        return not any(each.overdue for each in rounds) and not any(task.done() for task in self._tasks)
+
     async def scrape(self, kinds: Collection[str], timeout: float) -> None:
         """Poll what is due of these kinds of device, for at most `timeout` seconds."""
         rounds = {"printers": self.cycle.rounds, "cameras": self.searches}
@@ -233,6 +251,7 @@ class App:
         self._lines = {name: self._render(device) for name, device in devices.items()}
         asked = (*config.printers, config.unlisted)
         self._engines.keep_only(in_use(printer.credentials for printer in asked if printer))
+        self._failures.keep_only(devices)
 
     def _device(self, printer: Printer, old: Device | None, config: Config, *, keep: bool) -> Device:
         """Keep what is unchanged, and the history of what is still the same host."""
@@ -248,10 +267,11 @@ class App:
             return  # it left the inventory meanwhile
         polling = self._config.polling
         before = device.record
+        excused = self._is_excused(device.printer, before, poll)
         device.record = after_poll(
             before,
             poll,
-            excused=self._is_excused(device.printer, before, poll),
+            excused=excused,
             offline_after=polling.offline_after,
             retain=polling.retain,
             zone=self._config.zone,
@@ -260,7 +280,17 @@ class App:
         if is_listed:
             self._printers.settled(device.printer, device.record)
             self._lines[device.printer.name] = self._render(device)
-        _log_change(device.printer.name, before, device.record, poll)
+            self._tell_answer(device.printer.name, poll, excused=excused)
+            _tell_status(device.printer.name, before, device.record)
+
+    def _tell_answer(self, name: str, poll: Poll, *, excused: bool) -> None:
+        """Log that a printer ceased to answer, that it still does not, and that it does again."""
+        if not isinstance(poll.result, Failure):
+            if self._failures.ended(name):
+                log.info("printer answers again", extra={"printer": name})
+        elif not excused and (failures := self._failures.failed(name, at=poll.at)):
+            fields = {"reason": poll.result.reason, "detail": poll.result.detail, "failures": failures}
+            log.warning("printer does not answer", extra={"printer": name} | fields)
 
     def _is_excused(self, printer: Printer, before: Record, poll: Poll) -> bool:
         if printer.expected_off is None:
@@ -346,13 +376,7 @@ class App:
         )
 
 
-def _log_change(name: str, before: Record, after: Record, poll: Poll) -> None:
-    """Write one line per change of state, not one per failure."""
-    if isinstance(poll.result, Failure) and before.up is not False:
-        fields = {"printer": name, "reason": poll.result.reason, "detail": poll.result.detail}
-        log.warning("printer does not answer", extra=fields)
-    elif before.up is False and after.up:
-        log.info("printer answers again", extra={"printer": name})
+def _tell_status(name: str, before: Record, after: Record) -> None:
     if before.status and after.status and before.status.status != after.status.status:
         change = {"printer": name, "from": before.status.status, "to": after.status.status}
         log.info("status changed", extra=change)

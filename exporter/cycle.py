@@ -10,6 +10,7 @@ from typing import Protocol
 from exporter.config import Polling, Printer
 from exporter.printers.model import Poll, Snapshot
 from exporter.printers.record import Record
+from exporter.repeats import Repeats
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +20,8 @@ _SILENT_SHARE = 4
 _INTERVAL_SLACK = 1.0
 # A printer that sleeps is left alone for longer and longer, up to this.
 _LONGEST_NAP = 600.0
+# By how many seconds a round may outlast its deadline, on a machine that has no time for us.
+_OVERDUE = 60.0
 
 
 class Poller(Protocol):
@@ -66,6 +69,7 @@ class Rounds:
         self._name = name
         self._run = run
         self._round: _Round | None = None
+        self._failures = Repeats()
         self._closed = False
 
     async def join(self, timeout: float) -> None:
@@ -93,6 +97,13 @@ class Rounds:
             else:
                 last = self._start().started
 
+    @property
+    def overdue(self) -> bool:
+        """Whether a round goes on for so long that it will never end."""
+        round_ = self._round
+        limit = self.polling.deadline + _OVERDUE
+        return round_ is not None and not round_.task.done() and _now() - round_.started > limit
+
     async def close(self) -> None:
         """Stop the round under way; asking returns at once from now on."""
         self._closed = True
@@ -114,7 +125,8 @@ class Rounds:
         try:
             await self._run()
         except Exception:
-            log.exception("a round failed", extra={"round": self._name})
+            if times := self._failures.failed(self._name, at=_now()):
+                log.exception("a round failed", extra={"round": self._name, "failures": times})
         self.finished += 1
         self.last_duration = _now() - started
         self.ended()
@@ -130,6 +142,7 @@ class Cycle:
         self.devices: Mapping[str, Device] = {}
         self.rounds = Rounds("cycle", self._poll_all, polling)
         self._settle = settle
+        self._failures = Repeats()
         self._polling = polling
         self._set_slots()
 
@@ -140,6 +153,7 @@ class Cycle:
             if device not in kept:
                 stop(device)
         self.devices = devices
+        self._failures.keep_only(devices)
         before, self._polling = self._polling, polling
         self.rounds.polling = polling
         if polling.concurrency != before.concurrency:
@@ -197,7 +211,9 @@ class Cycle:
             device.nap = self._next_nap(device, poll)
             self._settle(device, poll)
         except Exception:
-            log.exception("a poll could not be used", extra={"printer": device.printer.name})
+            if times := self._failures.failed(device.printer.name, at=_now()):
+                fields = {"printer": device.printer.name, "failures": times}
+                log.exception("a poll could not be used", extra=fields)
         finally:
             device.task = None
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
+from exporter.repeats import Repeats
 from exporter.state import Changes, Conflict, Event, Keeper, Key
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Saver:
         self._sources: dict[str, Source] = {}
         self._stored: set[Key] = set()
         self._unconfirmed: dict[Key, str | None] = {}
+        self._failures = Repeats()
         self._is_due = False
         self._task: asyncio.Task[None] | None = None
 
@@ -112,7 +114,8 @@ class Saver:
                     events += piece.events
                     await asyncio.sleep(0)
             except Exception:  # what the others know is to be kept all the same
-                log.exception("what changed could not be told", extra={"kinds": source.kinds})
+                if times := self._failed("changes"):
+                    log.exception("what changed could not be told", extra={"kinds": source.kinds, "failures": times})
         return Changes(documents, events)
 
     async def _reconciled(self, conflict: Conflict) -> Changes:
@@ -140,8 +143,14 @@ class Saver:
                     if source := self._sources.get(key[0]):
                         source.merge(key, text)
                 except ValueError as error:
-                    log.warning("what another program stored cannot be used", extra={"error": error})
+                    if times := self._failed("merge"):
+                        fields = {"error": error, "failures": times}
+                        log.warning("what another program stored cannot be used", extra=fields)
             await asyncio.sleep(0)
+
+    def _failed(self, what: str) -> int:
+        """Return how many failures a line is to tell of, 0 when it is not time for one."""
+        return self._failures.failed(what, at=asyncio.get_running_loop().time())
 
     def _is_kept(self, key: Key, gone: Collection[Key]) -> bool:
         return key not in gone and self._current(key, "") is not None

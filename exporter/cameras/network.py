@@ -26,6 +26,7 @@ import psutil
 from exporter.cameras import easyip
 from exporter.cameras.model import Search, Sighting
 from exporter.config import CameraSearch
+from exporter.repeats import Repeats
 
 log = logging.getLogger(__name__)
 
@@ -212,7 +213,7 @@ class Network:
         self._answered: set[str] = set()
         self._names: dict[str, str] = {}
         self._troubles: dict[str, str] = {}
-        self._told: set[str] = set()
+        self._repeats = Repeats()
         self._errors = dict.fromkeys(ERRORS, 0)
 
     @property
@@ -244,7 +245,6 @@ class Network:
         """
         async with self._turn:
             began = self._monotonic()
-            self._told.discard("reconfigured")
             self._chosen = self._choose(await self._interfaces())
             troubles = self._open_links()
             links = dict(self._links)
@@ -266,7 +266,7 @@ class Network:
         try:
             self._present = await asyncio.to_thread(self._read_interfaces)
         except OSError as error:
-            log.log(self._level("interfaces"), "cannot read the interfaces", extra={"reason": _words(error)})
+            self._log("interfaces", "cannot read the interfaces", reason=_words(error))
         return self._present
 
     def _choose(self, present: Sequence[Interface]) -> dict[str, Interface | None]:
@@ -346,8 +346,7 @@ class Network:
         try:
             link.search(self._mac, own, (to, self.settings.device_port))
         except OSError as error:
-            fields = {"interface": interface, "to": to, "reason": _words(error)}
-            log.log(self._level("send"), "cannot send a search for cameras", extra=fields)
+            self._log("send", "cannot send a search for cameras", interface=interface, to=to, reason=_words(error))
             return False
         return True
 
@@ -392,18 +391,14 @@ class Network:
             if drops:
                 self._errors["dropped"] += drops
                 hint = "raise net.core.rmem_max"
-                log.log(
-                    self._level("dropped"), "datagrams dropped by the kernel", extra={"dropped": drops, "hint": hint}
-                )
+                self._log("dropped", "datagrams dropped by the kernel", dropped=drops, hint=hint)
             self._take(data, link.name or self._place_of(sender))
         link.has_more = True
 
     def _give_up(self, link: _Link, error: OSError) -> None:
         """Close a socket that fails; the next search opens another."""
         self._errors["listen"] += 1
-        log.log(
-            self._level("read"), "a listening socket failed", extra={"interface": link.name, "reason": _words(error)}
-        )
+        self._log("read", "a listening socket failed", interface=link.name, reason=_words(error))
         for name in [name for name, each in self._links.items() if each is link]:
             self._close(name)
 
@@ -425,25 +420,26 @@ class Network:
             self._answered.add(device.mac)
         try:
             self._heard(Sighting(device, interface, datagram.type == easyip.Type.ANNOUNCEMENT))
-        except Exception:
-            # A fault in judging one datagram must not end the hearing of others.
-            log.log(self._level("heard"), "a sighting was lost", exc_info=True, extra={"interface": interface})
+        except Exception:  # noqa: BLE001 - a fault in judging one datagram must not end the hearing of others
+            self._log("heard", "a sighting was lost", exc_info=True, interface=interface)
 
     def _count(self, reason: str, interface: str) -> None:
         self._errors[reason] += 1
-        log.log(self._level(reason), "a bad datagram", extra={"interface": interface, "reason": reason})
+        self._log(reason, "a bad datagram", interface=interface, reason=reason)
 
     def _mention(self, datagram: easyip.Datagram, interface: str) -> None:
-        """Log, once between two searches, that somebody changes the settings of a camera."""
-        if datagram.type in {easyip.Type.CONFIGURE, easyip.Type.ACK} and "reconfigured" not in self._told:
-            self._told.add("reconfigured")
-            log.info("a camera is being reconfigured", extra={"interface": interface, "mac": datagram.device_mac})
+        """Log that somebody changes the settings of a camera."""
+        if datagram.type in {easyip.Type.CONFIGURE, easyip.Type.ACK}:
+            fields = {"interface": interface, "mac": datagram.device_mac}
+            self._log("reconfigured", "a camera is being reconfigured", logging.INFO, **fields)
 
-    def _level(self, trouble: str) -> int:
-        """Give the level for what may happen any number of times: loud once, then quiet."""
-        level = logging.DEBUG if trouble in self._told else logging.WARNING
-        self._told.add(trouble)
-        return level
+    def _log(
+        self, event: str, message: str, level: int = logging.WARNING, *, exc_info: bool = False, **fields: object
+    ) -> None:
+        """Log what may happen any number of times: loudly now and then, with how often it did, else quietly."""
+        times = self._repeats.failed(event, at=self._monotonic())
+        count = {"times": times} if times else {}
+        log.log(level if times else logging.DEBUG, message, exc_info=exc_info, extra=fields | count)
 
     def _place(self, name: str) -> dict[str, object]:
         return {"interface": name, "port": self.settings.listen_port}

@@ -19,7 +19,7 @@ from aiohttp import web
 from pydantic import SecretStr
 from rich.console import Console
 
-from exporter import __version__, config, configtypes, logs
+from exporter import __version__, config, configtypes, logs, systemd
 from exporter.app import App
 from exporter.cameras.easyip import DEVICE_PORT, LISTEN_PORT
 from exporter.cameras.registry import KIND
@@ -471,7 +471,7 @@ async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], Non
         "listening", extra={"address": ", ".join(addresses), "web": web_config.current, "printers": app.printer_count}
     )
     greet(_url(addresses[0], runner, is_secure=web_config.current.tls is not None))
-    await stop.wait()
+    await _tell_systemd(app, stop)
     log.info("stopping")
     await app.close()
     await runner.cleanup()
@@ -498,6 +498,15 @@ def _url(address: str, runner: web.AppRunner, *, is_secure: bool) -> str:
     host, _ = listeners.split_address(address)
     port = runner.addresses[0][1]
     return f"http{'s' * is_secure}://{f'[{host}]' if host and ':' in host else host or 'localhost'}:{port}"
+async def _tell_systemd(app: App, stop: asyncio.Event) -> None:
+    """Tell systemd, where it asks for that, how the exporter fares until it is to stop."""
+    service = systemd.Service(lambda: app.summary)
+    app.around_reload = service.reloading
+    service.ready()
+    alive = asyncio.create_task(service.keep_alive(lambda: app.is_well), name="signs of life")
+    await stop.wait()
+    alive.cancel()
+    service.stopping()
 
 
 async def _reload_quietly(app: App) -> None:

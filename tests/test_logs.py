@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from exporter.cameras import network
+from exporter.config import CameraSearch
 from exporter.simulator.agent import Agent
 from tests.support.agents import free_port, own_address
 from tests.test_app import agent, running, scraped
@@ -92,7 +93,7 @@ async def test_silence_that_is_expected_is_no_warning(caplog: pytest.LogCaptureF
 async def test_a_device_that_sends_garbage_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     moment = 0.0
-    watcher = network.Network(network.CameraSearch(), lambda _: None, monotonic=lambda: moment)
+    watcher = network.Network(CameraSearch(), lambda _: None, monotonic=lambda: moment)
     for minute in range(24 * 60):
         moment = minute * 60.0
         watcher._take(b"garbage", "eth0")

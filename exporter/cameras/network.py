@@ -430,8 +430,8 @@ class Network:
     def _mention(self, datagram: easyip.Datagram, interface: str) -> None:
         """Log that somebody changes the settings of a camera."""
         if datagram.type in {easyip.Type.CONFIGURE, easyip.Type.ACK}:
-            fields = {"interface": interface, "mac": datagram.device_mac}
-            self._log("reconfigured", "a camera is being reconfigured", logging.INFO, **fields)
+            message, mac = "a camera is being reconfigured", datagram.device_mac
+            self._log("reconfigured", message, logging.INFO, interface=interface, mac=mac)
 
     def _log(
         self, event: str, message: str, level: int = logging.WARNING, *, exc_info: bool = False, **fields: object

@@ -77,6 +77,7 @@ class App:
         await self._take_printers(self.saver)
         await self._take_cameras(self._config.cameras)
         self._take(self._config)
+        self._warn()
         for rounds in (self.cycle.rounds, self.searches):
             rounds.ended = self.saver.start
         await self.searches.join(0)
@@ -129,7 +130,12 @@ class App:
         self._reload_succeeded = True
         self._reloaded_at = self._now()
         await self.searches.join(0)
+        self._warn()
         log.info("config loaded", extra={"printers": len(config.printers), "cameras": self.camera_count})
+
+    def _warn(self) -> None:
+        for warning in self._config.warnings:
+            log.warning(warning)
 
     def _refuse(self, error: ConfigError) -> None:
         self._reload_succeeded = False

@@ -282,7 +282,7 @@ def _checked(check: Callable[[], str]) -> int:
 def _summary(path: Path) -> str:
     loaded = config.load(path)
     searched = f"{len(loaded.cameras.known)} cameras listed" if loaded.cameras else "cameras are not searched for"
-    return f"{path}: valid, {len(loaded.printers)} printers, {searched}"
+    return "\n".join([f"{path}: valid, {len(loaded.printers)} printers, {searched}", *config.remarks(loaded)])
 
 
 def _probe(options: argparse.Namespace) -> int:

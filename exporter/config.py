@@ -14,10 +14,11 @@ import ipaddress
 import json
 import os
 import re
+import stat
 import sys
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network
@@ -88,6 +89,12 @@ NOTHING_TO_WATCH: Final = (
     'neither printers nor cameras: list printers under "printers:" ([] when there are none yet),'
     ' or write "cameras:" to search for cameras'
 )
+
+PUBLIC: Final = "public"
+"""The community that printers come with."""
+
+_VARIABLE_ALONE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_NAMED = 20  # printers that a remark names
 
 _UNIQUE = {"name": "name", "mac": "MAC address"}  # keys → what no two devices share
 
@@ -326,7 +333,7 @@ _AnyCredentials = Annotated[
 
 
 def _public() -> dict[str, Credentials]:
-    return {"default": CommunityCredentials(version="2c", community=SecretStr("public"))}
+    return {"default": CommunityCredentials(version="2c", community=SecretStr(PUBLIC))}
 
 
 def _or_public(value: object) -> object:
@@ -511,6 +518,10 @@ class Config:
     """Networks in which `/probe` may ask hosts that are not in the inventory."""
     unlisted: Printer | None = None
     """What holds for such hosts; name, host and port are to be filled in. None when there are none."""
+    secret_lines: tuple[int, ...] = ()
+    """Where secrets stand in the file as such."""
+    warnings: tuple[str, ...] = ()
+    """What is dangerous about the file, for the log and for `check`."""
 
     def locate(self, address: str) -> LocationRule | None:
         """The first rule whose network holds the address; None for what is no address."""
@@ -533,7 +544,8 @@ class Config:
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
     """Read a config file; raises ConfigError. Secret files are looked up beside it."""
-    return parse(read_text(path), str(path), environ, path.parent)
+    config = parse(read_text(path), str(path), environ, path.parent)
+    return replace(config, warnings=(_exposed(path, config),)) if config.secret_lines and _is_open(path) else config
 
 
 def read_text(path: Path) -> str:
@@ -564,7 +576,7 @@ def parse(
     if file is None or findings:
         # Raised outside of any `except`: pydantic's own error knows the input, secrets included.
         raise ConfigError(faults(findings, document, source, _schema()))
-    return _resolved(file, environ)
+    return replace(_resolved(file, environ), secret_lines=_secret_lines(document))
 
 
 def _validated(document: yamlsource.Document, around: Surroundings) -> tuple[ConfigFile | None, list[Finding]]:
@@ -622,6 +634,49 @@ def system_zone(environ: Mapping[str, str], localtime: Path = Path("/etc/localti
             return zoneinfo.ZoneInfo.from_file(stream, key="localtime")
     except (OSError, ValueError):
         return UTC
+
+
+# ---- what is no fault, and worth a word
+
+
+def _is_open(path: Path) -> bool:
+    """Tell whether everybody on this machine can read a file; Windows does not say so in its mode."""
+    try:
+        return sys.platform != "win32" and bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
+
+
+def _exposed(path: Path, config: Config) -> str:
+    lines = ", ".join(map(str, config.secret_lines))
+    return f"{path} holds secrets (line {lines}) and everybody on this machine can read it: chmod o-r"
+
+
+def _secret_lines(document: yamlsource.Document) -> tuple[int, ...]:
+    return tuple(sorted({document.line(place) for place in _literal_secrets(document)}))
+
+
+def _literal_secrets(document: yamlsource.Document) -> Iterator[yamlsource.Path]:
+    """Yield where a secret stands as such; the community that everybody knows is none."""
+    for name in _section(document, "snmp", "credentials"):
+        for path in (("community",), ("auth", "password"), ("priv", "password")):
+            place = ("snmp", "credentials", name, *path)
+            value = _at(document, *place)
+            if isinstance(value, str) and value != PUBLIC and not _VARIABLE_ALONE.fullmatch(value):
+                yield place
+
+
+def remarks(config: Config) -> Iterator[str]:
+    """Yield what is worth knowing about a config without a fault, for a person."""
+    yield from (f"warning: {warning}" for warning in config.warnings)
+    public = [printer.name for printer in config.printers if _is_public(printer.credentials)]
+    if public:
+        more = f" and {len(public) - _NAMED} more" if len(public) > _NAMED else ""
+        yield f'asked with the community "{PUBLIC}", which everybody knows: {", ".join(public[:_NAMED])}{more}'
+
+
+def _is_public(credentials: Credentials) -> bool:
+    return credentials.version != "3" and credentials.community.get_secret_value() == PUBLIC
 
 
 # ---- faults that only the file as a whole shows, found whether or not the rest of it is good

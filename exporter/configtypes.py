@@ -6,6 +6,7 @@ The types stand at the end; pydantic runs the functions above them. What is wron
 import functools
 import importlib.util
 import ipaddress
+import os
 import re
 import unicodedata
 import zoneinfo
@@ -269,7 +270,7 @@ def _secret(value: object, info: ValidationInfo) -> object:
     if not isinstance(around, Surroundings):
         return value
     if isinstance(value, SecretFile):
-        value = _read_secret(value, around.folder)
+        value = _read_secret(value, around)
     elif isinstance(value, str):
         value = _VARIABLE.sub(functools.partial(_variable, environ=around.environ), value)
     if isinstance(value, str) and not _is_unicode(value):
@@ -287,13 +288,21 @@ def _variable(match: re.Match[str], environ: Mapping[str, str]) -> str:
     return environ[match[1]]
 
 
-def _read_secret(file: SecretFile, folder: Path) -> str:
+def _secret_path(path: str, around: Surroundings) -> Path:
+    """Where a secret is: a bare name is that of a credential of systemd, if there is one; else beside the config."""
+    credentials = around.environ.get("CREDENTIALS_DIRECTORY", "")
+    if credentials and "/" not in path and os.path.exists(found := Path(credentials) / path):  # noqa: PTH110 - pathlib raises where it may not look
+        return found
+    return around.folder / path
+
+
+def _read_secret(file: SecretFile, around: Surroundings) -> str:
     if file.beside_literal:
         raise ValueError("given twice: as text and as a file")
     if not isinstance(file.path, str):
         raise ValueError("expected the path of a file")  # noqa: TRY004  (pydantic wants a ValueError)
     try:
-        with (folder / file.path).open("rb") as stream:
+        with _secret_path(file.path, around).open("rb") as stream:
             raw = stream.read(MAX_SECRET_FILE + 1)
         text = raw.decode()
     except OSError as error:

@@ -2,6 +2,7 @@
 # make lint   ruff and mypy                                make lock   pin what CI installs
 # make bench  printers beside a peer; many cameras         make golden rewrite the golden /metrics
 # make dashboards  write Grafana's files from their source
+# make docs   the references that are made from the code   make audit  known holes in what is installed
 
 # The first Python that is new enough.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -13,10 +14,10 @@ GRAFANA := tests/grafana
 SERVERS := curl docker-compose iproute2 nftables prometheus prometheus-alertmanager snmp snmpd systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock bench golden schema dashboards servers clean
+.PHONY: help demo test lint format lock bench golden schema dashboards docs audit servers clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -n 4
+	@sed -n 's/^# //p' Makefile | head -n 5
 
 demo: $(VENV)/.runtime
 	@$(BIN)/printcam-exporter demo
@@ -45,6 +46,14 @@ schema: $(VENV)/.runtime
 
 dashboards: $(VENV)/.dev
 	$(BIN)/python -m dashboards.source
+docs: $(VENV)/.runtime schema
+	$(BIN)/python docs/generate.py
+
+# Fails too where the advisories cannot be had: then nothing was audited.
+audit: $(BIN)/python
+	@test -x $(VENV)/audit/bin/pip-audit || \
+		{ $(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install --quiet 'pip-audit>=2.7,<3'; }
+	@$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/runtime.txt
 
 # Pins for the oldest Python that we support; they carry hashes and name no index.
 LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \

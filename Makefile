@@ -47,7 +47,7 @@ schema: $(VENV)/.runtime
 dashboards: $(VENV)/.dev
 	$(BIN)/python -m dashboards.source
 docs: $(VENV)/.runtime schema
-	$(BIN)/python docs/generate.py
+	$(BIN)/python -m docs.generate
 
 # Fails too where the advisories cannot be had: then nothing was audited.
 audit: $(BIN)/python

@@ -38,6 +38,25 @@ DEFAULT_CONFIG = Path("config.yaml")
 DEFAULT_ADDRESS = ":10143"
 _OTHER_FILES = 100
 
+_FIRST_STEPS = """\
+first steps:
+  printcam-exporter demo                            a simulated office, at once
+  printcam-exporter probe 10.10.5.28                does this printer answer?
+  printcam-exporter check config.yaml               is the config good?
+  printcam-exporter --config.file=config.yaml       serve its metrics on port 10143
+
+SIGHUP or POST /-/reload reads the config again; one with a fault changes nothing.
+"""
+_EXAMPLES = {
+    "check": "printcam-exporter check config.yaml",
+    "probe": "printcam-exporter probe 10.10.5.28 --snmp.community=public\n"
+    "  printcam-exporter probe Accounting --config.file=config.yaml --explain",
+    "cameras": "printcam-exporter cameras\n  printcam-exporter cameras --interface=eth1 --csv",
+    "import": "printcam-exporter import cameras camera_database.json --config.file=config.yaml",
+    "forget": 'printcam-exporter forget "Old copier" --config.file=config.yaml',
+    "demo": "printcam-exporter demo --web.listen-address=localhost:10143",
+}
+
 
 class _UsageError(Exception):
     """What was typed cannot be meant."""
@@ -73,7 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     shared = _shared_options()
     parser = argparse.ArgumentParser(
         prog="printcam-exporter",
-        description="Prometheus exporter for office printers and cameras. Without a command it serves.",
+        description="Prometheus exporter for office printers (SNMP) and Panasonic / i-PRO cameras (Easy IP).\n"
+        "Without a command it serves the metrics of the config's devices.",
+        epilog=_FIRST_STEPS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[_shared_options(defaults=True)],
     )
     parser.add_argument("--version", action="version", version=f"printcam-exporter {__version__}")
@@ -92,7 +114,14 @@ def _parser() -> argparse.ArgumentParser:
         ("import", _import, "take over what another tool knew of cameras", _import_options),
         ("forget", _forget, "drop a retired camera or printer from the state", _forget_options),
     ):
-        sub = commands.add_parser(name, parents=[shared], help=text, description=f"{text.capitalize()}.")
+        sub = commands.add_parser(
+            name,
+            parents=[shared],
+            help=text,
+            description=f"{text.capitalize()}.",
+            epilog=f"for example:\n  {_EXAMPLES[name]}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         sub.set_defaults(command=command)
         if add_options:
             add_options(sub)
@@ -155,9 +184,15 @@ def _shared_options(*, defaults: bool = False) -> argparse.ArgumentParser:
         dest="log_level",
         choices=logs.LEVELS,
         default=default(None),
-        help="[info; warning where nothing is served]",
+        help="the least that is logged, on standard error [info; warning where nothing is served]",
     )
-    add("--log.format", dest="log_format", choices=tuple(logs.FORMATS), default=default("logfmt"), help="[logfmt]")
+    add(
+        "--log.format",
+        dest="log_format",
+        choices=tuple(logs.FORMATS),
+        default=default("logfmt"),
+        help="of a line [logfmt]",
+    )
     return options
 
 

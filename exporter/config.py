@@ -113,7 +113,9 @@ class Thresholds(_Model):
     """Remaining supply, as a share, below which a supply is a warning or an error."""
 
     warning: Share = 0.20
+    """Less than this is a warning."""
     error: Share = 0.10
+    """Less than this is an error."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -181,9 +183,13 @@ class SupplyMatch(_Model):
     """Shell patterns, upper or lower case alike; all that are given must match."""
 
     kind: Text | None = None
+    """Such as toner, ink, drum, waste_toner, fuser."""
     color: Text | None = None
+    """Such as black, cyan."""
     description: Text | None = None
+    """The printer's own words."""
     supply: Text | None = None
+    """The `supply` label, such as Black toner."""
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
@@ -202,11 +208,13 @@ class SupplyRule(_Model):
     """What is different about the supplies that match; the first rule that matches counts."""
 
     match: SupplyMatch
+    """Which supplies."""
     ignore: Flag = False
     """Leave these supplies out."""
     invert: Flag = False
     """The device reports how full they are, not how much is left."""
     thresholds: Override | None = None
+    """In place of those of the printer; both shares are given."""
 
     @model_validator(mode="after")
     def _does_something(self) -> Self:
@@ -222,8 +230,11 @@ class LocationRule(_Model):
     """Where a device is whose own entry does not say: the first network that holds its address."""
 
     network: Network
+    """Such as 10.10.5.0/24."""
     location: Name
+    """The `location` label."""
     labels: Labels = Field(default_factory=dict)
+    """Extra labels on every series of its devices; a device's own come first."""
 
 
 class Polling(_Model):
@@ -283,14 +294,18 @@ class AuthKey(_HasSecret):
     """How an SNMPv3 user proves who it is."""
 
     protocol: AuthProtocol
+    """SHA1 and SHA-256 are understood too."""
     password: Password
+    """At least 8 characters."""
 
 
 class PrivKey(_HasSecret):
     """How an SNMPv3 user encrypts; …C is the key expansion that Cisco and several printer makers use."""
 
     protocol: PrivProtocol
+    """AES is AES128."""
     password: Password
+    """At least 8 characters."""
 
 
 class CommunityCredentials(_HasSecret):
@@ -299,17 +314,24 @@ class CommunityCredentials(_HasSecret):
     literal_key: ClassVar[str] = "community"
 
     version: CommunityVersion
+    """A printer that ignores 2c is tried as 1 by itself."""
     community: Community
+    """A secret that is sent in clear text."""
 
 
 class UserCredentials(_Model):
     """SNMPv3."""
 
     version: UserVersion
+    """The version of SNMP."""
     user: UserName
+    """1 to 32 characters."""
     context: Text = ""
+    """Where the printer shows itself; one that hides in a well-known context is found without."""
     auth: AuthKey | None = None
+    """Left out where the user has no password."""
     priv: PrivKey | None = None
+    """Left out where nothing is encrypted; needs auth."""
 
     @model_validator(mode="after")
     def _authenticated(self) -> Self:
@@ -344,6 +366,7 @@ class Snmp(_Model):
     """How printers are asked."""
 
     engine: Engine = "auto"
+    """auto takes the fast one, gufo, wherever it can do what a printer needs."""
     credentials: Annotated[dict[CredentialsName, _AnyCredentials], BeforeValidator(_or_public)] = Field(
         default_factory=_public
     )
@@ -354,6 +377,7 @@ class PrinterOptions(_Model):
     """What can be said of one printer, or of all of them."""
 
     location: Name | None = None
+    """The `location` label, in place of that of its network."""
     credentials: Name = "default"
     """A name from snmp.credentials."""
     labels: Labels = Field(default_factory=dict)
@@ -365,8 +389,11 @@ class PrinterOptions(_Model):
     accept_other_address: Flag = False
     """Take answers that come from another address than the one asked; opens a door to forged ones."""
     expected_off: ExpectedOff | None = None
+    """When its silence means that it is switched off."""
     supplies: Rules = ()
+    """Rules for its supplies; the first that matches counts."""
     thresholds: Override | None = None
+    """In place of those of all printers; both shares are given."""
 
 
 class PrinterEntry(PrinterOptions):
@@ -418,6 +445,7 @@ class KnownCamera(_Model):
     name: Name | None = None
     """The `camera` label, in place of the name that the camera gives itself; unique."""
     location: Name | None = None
+    """The `location` label, in place of that of its network."""
     labels: Labels = Field(default_factory=dict)
     """Extra labels on every series of the camera."""
 
@@ -428,6 +456,7 @@ class Cameras(_Model):
     enabled: Flag = True
     """false: nothing is searched for, as without the section."""
     search: Annotated[CameraSearch, or_empty(dict)] = Field(default_factory=CameraSearch)
+    """How they are searched for."""
     offline_after: Annotated[int, Field(strict=True, ge=1, le=1000), BeforeValidator(scalar)] = 2
     """Searches missed in a row that make a camera offline."""
     missing_after: Annotated[Duration, within("1m", "10y")] = lasting("24h")
@@ -467,17 +496,24 @@ class ConfigFile(_Model):
     time_zone: ZoneName | None = None
     """IANA name; the system's when absent."""
     polling: Annotated[Polling, or_empty(dict)] = Field(default_factory=Polling)
+    """When printers are asked, and for how long."""
     thresholds: Annotated[Thresholds, or_empty(dict)] = Field(default_factory=Thresholds)
+    """For all supplies that no rule and no printer sets others for."""
     locations: Annotated[tuple[LocationRule, ...], or_empty(tuple)] = ()
+    """Where devices are by their address; the first network that holds it counts."""
     state: Annotated[StateFile, or_empty(dict)] = Field(default_factory=StateFile)
+    """What survives a restart."""
     snmp: Annotated[Snmp, or_empty(dict)] = Field(default_factory=Snmp)
+    """How printers are asked."""
     printer_defaults: Annotated[PrinterOptions, or_empty(dict)] = Field(default_factory=PrinterOptions)
     """Options of all printers that do not say otherwise."""
     printers: Annotated[tuple[PrinterEntry, ...], or_empty(tuple)] = ()
+    """All printers; this or `cameras` is needed."""
     supplies: Rules = ()
     """Rules for all printers, after their own."""
     probe: Annotated[Probe, or_empty(dict)] = Field(default_factory=Probe)
     cameras: Annotated[Cameras, or_empty(dict)] = Field(default_factory=_no_cameras)
+    """Cameras are searched for where the file has this section, empty or not."""
 
 
 # ---- what the rest of the exporter sees

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -105,6 +106,16 @@ def test_version_and_help() -> None:
         "--log.level",
     ):
         assert word in shown
+
+
+def test_the_examples_of_the_help_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    for command_ in ("", "demo", "check", "probe", "cameras", "import", "forget"):
+        with pytest.raises(SystemExit):
+            cli._parser().parse_args([*command_.split(), "--help"])
+        examples = re.findall(r"(?m)^  printcam-exporter (.*?)(?:   .*)?$", capsys.readouterr().out)
+        assert examples, command_
+        for example in examples:
+            cli._parser().parse_args(shlex.split(example))
 
 
 def test_check_accepts_a_good_config(tmp_path: Path) -> None:

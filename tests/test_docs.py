@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from docs import generate
 from exporter import cli, config
 from exporter.cameras import network
 from exporter.cameras.model import Device, View, camera
 from exporter.commands.probe import HINTS
 from exporter.metrics.exporter import Self, add_web_config, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES
+from exporter.metrics.reference import ABOUT, VALUES
 from exporter.printers.record import FAILURE_REASONS
 from exporter.printers.status import BIT_SEVERITY, Severity
 from exporter.web import webfile
@@ -51,6 +53,41 @@ def test_every_metric_is_documented_with_its_type_and_no_other() -> None:
     }
     assert dict(rows) == {family.name: family.kind for family in PRINTER_FAMILIES + CAMERA_FAMILIES} | own
     assert len(rows) == len(dict(rows))
+
+
+@pytest.mark.parametrize("name", ["configuration.md", "metrics.md"])
+def test_the_references_are_made_from_the_code(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text() == generate.made()[name], "run make docs"
+
+
+def test_every_key_of_the_config_has_a_meaning_in_its_reference() -> None:
+    rows = re.findall(r"(?m)^\| `(\w+)` \| (.*) \|$", (ROOT / "docs/configuration.md").read_text())
+    assert len(rows) > 70
+    assert [key for key, rest in rows if not rest.rpartition("|")[2].strip()] == []
+
+
+def test_every_section_of_the_config_that_is_linked_to_is_there() -> None:
+    text = (ROOT / "docs/configuration.md").read_text()
+    titles = {title.lower() for title in re.findall(r"(?m)^### (\w+)$", text)}
+    assert set(re.findall(r"\]\(#(\w+)\)", text)) == titles
+
+
+def test_what_is_said_of_metrics_is_said_of_each_family_and_its_labels() -> None:
+    assert ABOUT.keys() == set(PRINTER_FAMILIES + CAMERA_FAMILIES)
+    assert all(label in ABOUT[family].labels for family, label in VALUES)
+
+
+def test_troubleshooting_knows_every_reason_of_a_failure_and_only_those() -> None:
+    text = (ROOT / "docs/troubleshooting.md").read_text()
+    table = text.partition("| reason |")[2].partition("\n\n")[0]
+    assert tuple(re.findall(r"(?m)^\| `(\w+)` \|", table)) == FAILURE_REASONS
+
+
+def test_documents_name_only_metrics_that_there_are() -> None:
+    known = {family.name for family in PRINTER_FAMILIES + CAMERA_FAMILIES}
+    for name in ("troubleshooting.md", "upgrade.md", "install.md", "configuration.md"):
+        found = set(re.findall(r"`((?:printer|camera)_\w+)[`{]", (ROOT / "docs" / name).read_text()))
+        assert found - known <= {"printer_defaults", "camera_database"}, name
 
 
 def test_every_label_of_the_golden_file_is_documented() -> None:

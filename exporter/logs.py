@@ -4,6 +4,8 @@ import json
 import logging
 from datetime import UTC, datetime
 
+from exporter.repeats import Repeats
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -41,10 +43,31 @@ FORMATS: dict[str, type[_Formatter]] = {"logfmt": Logfmt, "json": Json}
 LEVELS = ("debug", "info", "warning", "error")
 
 
+class Seldom(logging.Filter):
+    """Lets what a library warns of again and again through now and then only, with how often it did.
+
+    A client that sends no HTTP, or a lack of descriptors, must not fill the log. Our own modules see to it themselves.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeats = Repeats()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING or record.name.startswith("exporter."):
+            return True
+        error = record.exc_info[0] if record.exc_info else None
+        # Where it was logged, and of what kind: so there are few of them, whatever the texts say.
+        times = self._repeats.failed(f"{record.pathname}:{record.lineno} {error}", at=record.created)
+        record.times = times
+        return bool(times)
+
+
 def configure(level: str, style: str) -> None:
     """Send every log line to standard error in the given style."""
     handler = logging.StreamHandler()
     handler.setFormatter(FORMATS[style]())
+    handler.addFilter(Seldom())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
 
 

@@ -517,3 +517,11 @@ async def test_a_stored_printer_that_cannot_be_read_stops_the_start(desk: Desk) 
     with pytest.raises(StateError, match=r"engine A1: .*Invalid JSON.*restore a backup"):
         await app.start()
     await app.close()
+
+
+async def test_the_exporter_is_well_while_its_rounds_end_and_what_starts_them_lives() -> None:
+    async with running("printers: []") as (app, _):
+        assert app.is_well
+        app._tasks[0].cancel()
+        await asyncio.wait(app._tasks[:1])
+        assert not app.is_well

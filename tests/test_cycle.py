@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.config import CommunityCredentials, Polling, Printer
-from exporter.cycle import Cycle, Device
+from exporter.cycle import Cycle, Device, Rounds
 from exporter.printers.model import Failure, Identity, Poll, Snapshot
 from exporter.printers.record import after_poll
 from tests.support.timetravel import run
@@ -409,3 +409,38 @@ def test_an_empty_inventory_is_no_fault() -> None:
         await cycle.close()
 
     travel(scenario)
+
+
+def test_a_round_that_outlasts_its_deadline_by_far_is_overdue_until_it_ends() -> None:
+    async def main() -> None:
+        stuck = asyncio.Event()
+
+        async def wait() -> None:
+            await stuck.wait()
+
+        rounds = Rounds("stuck", wait, Polling(deadline=20, min_interval=0))
+        before = rounds.overdue
+        await rounds.join(79)
+        in_time = rounds.overdue
+        await asyncio.sleep(2)
+        late = rounds.overdue
+        stuck.set()
+        await rounds.join(1)
+        await asyncio.sleep(1000)
+        assert (before, in_time, late, rounds.overdue) == (False, False, True, False)
+
+    run(main())
+
+
+def test_a_round_that_fails_each_time_is_told_of_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async def fail() -> None:
+            raise RuntimeError
+
+        rounds = Rounds("broken", fail, Polling(min_interval=0))
+        for _ in range(120):
+            await rounds.join(1)
+            await asyncio.sleep(60)
+
+    run(main())
+    assert [vars(record)["failures"] for record in caplog.records] == [1, 60]

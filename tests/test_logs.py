@@ -1,14 +1,18 @@
 """What a day leaves in the log."""
 
 import logging
+import socket
+from pathlib import Path
 
 import pytest
 
+from exporter import logs
 from exporter.cameras import network
 from exporter.config import CameraSearch
 from exporter.simulator.agent import Agent
 from tests.support.agents import free_port, own_address
 from tests.test_app import agent, running, scraped
+from tests.test_cli import serving
 from tests.test_poll import BASE, MovingMib
 
 STEP = 300
@@ -100,3 +104,32 @@ async def test_a_device_that_sends_garbage_is_told_of_once(caplog: pytest.LogCap
     told = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [vars(record)["times"] for record in told] == [1, 60, 120, 240, 480]
     assert {vars(record)["reason"] for record in told} == {"truncated"}
+
+
+def test_clients_that_send_no_http_do_not_fill_the_log(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text('state: { path: ":memory:" }\nprinters: []\n')
+    with serving(log=tmp_path / "log") as (_, url):
+        host, _, port = url.removeprefix("http://").partition(":")
+        for _ in range(20):
+            with socket.create_connection((host, int(port)), 10) as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n")
+                assert b" 400 " in client.recv(100)
+        said = (tmp_path / "log").read_text().splitlines()
+    assert [line for line in said if "aiohttp" in line] == [line for line in said if "times=1" in line]
+    assert len(said) == 2
+
+
+def test_what_a_library_warns_of_is_told_of_by_kind_and_with_a_count() -> None:
+    seldom = logs.Seldom()
+
+    def passes(name: str, level: int, error: Exception | None, minute: int) -> logging.LogRecord | None:
+        exc_info = (type(error), error, None) if error else None
+        record = logging.LogRecord(name, level, "library.py", 1, "text %s", (minute,), exc_info)
+        record.created = minute * 60.0
+        return record if seldom.filter(record) else None
+
+    told = [passes("asyncio", logging.ERROR, OSError(minute), minute) for minute in range(70)]
+    assert [(minute, vars(each)["times"]) for minute, each in enumerate(told) if each] == [(0, 1), (60, 60)]
+    assert passes("asyncio", logging.ERROR, ValueError(), 71), "something else"
+    assert passes("asyncio", logging.INFO, None, 71)
+    assert all(passes("exporter.app", logging.WARNING, None, 71) for _ in range(3))

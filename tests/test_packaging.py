@@ -174,7 +174,7 @@ def test_a_package_that_names_no_licence_has_its_text(name: str) -> None:
 
 def test_the_audit_says_that_it_found_no_advisories_where_they_cannot_be_reached() -> None:
     done = subprocess.run(
-        ["make", "audit", "ADVISORIES=http://127.0.0.1:1/", f"PYTHON={sys.executable}"],
+        ["make", "audit", "ADVISORIES=http://127.0.0.1:1/", f"VENV={sys.prefix}"],
         capture_output=True,
         text=True,
         check=False,

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter import config
-from exporter.metrics.exporter import Self, self_registry
+from exporter.metrics.exporter import Self, add_web_config, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
 from exporter.metrics.reference import ABOUT, VALUES
 
@@ -55,7 +55,9 @@ def _metrics() -> Iterator[str]:
         labels = " ".join(_label(family, label) for label in about.labels)
         meaning = f"{family.help} {about.more}".strip()
         yield _row(f"`{family.name}`", family.kind, labels, about.stays, meaning)
-    for metric in self_registry(lambda: _NO_DEVICE).collect():
+    registry = self_registry(lambda: _NO_DEVICE)
+    add_web_config(registry, lambda: True)
+    for metric in registry.collect():
         if metric.name.startswith("printcam_"):
             name = metric.name + "_total" * (metric.type == "counter")
             labels = " ".join(f"`{label}`" for label in metric.samples[0].labels)

@@ -533,6 +533,8 @@ def _url(address: str, runner: web.AppRunner, *, is_secure: bool) -> str:
     host, _ = listeners.split_address(address)
     port = runner.addresses[0][1]
     return f"http{'s' * is_secure}://{f'[{host}]' if host and ':' in host else host or 'localhost'}:{port}"
+
+
 async def _tell_systemd(app: App, stop: asyncio.Event) -> None:
     """Tell systemd, where it asks for that, how the exporter fares until it is to stop."""
     service = systemd.Service(lambda: app.summary)

@@ -1,7 +1,7 @@
 """What is built can be installed, runs, and is allowed to be passed on."""
 
-import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -172,15 +172,21 @@ def test_a_package_that_names_no_licence_has_its_text(name: str) -> None:
     assert SAID_IN_THE_TEXT[name][1] in "".join(file.read_text() for file in texts)
 
 
-def test_the_audit_says_that_it_found_no_advisories_where_they_cannot_be_reached() -> None:
-    done = subprocess.run(
-        ["make", "audit", "ADVISORIES=http://127.0.0.1:1/", f"VENV={sys.prefix}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=os.environ,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "nothing was audited" in done.stderr
+HOLE = {"name": "a", "version": "1", "vulns": [{"id": "PYSEC-1"}]}
+SOUND = {"name": "b", "version": "1", "vulns": []}
+SKIPPED = {"name": "c", "skip_reason": "not found"}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([HOLE, SOUND], (1, "a 1: PYSEC-1\n2 packages audited")),
+        ([SOUND, SKIPPED], (0, "1 packages audited\nno advisories can be had from here of: c")),
+        ([SKIPPED], (0, "nothing was audited\nno advisories can be had from here of: c")),
+    ],
+)
+def test_the_audit_fails_for_a_hole_and_says_what_it_could_not_look_at(
+    found: list[dict[str, object]], expected: tuple[int, str]
+) -> None:
+    audit = runpy.run_path(str(ROOT / "requirements" / "audit.py"))
+    assert audit["report"](found) == expected

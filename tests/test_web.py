@@ -17,6 +17,7 @@ from exporter.config import ConfigError, Fault
 from exporter.metrics import families as f
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.lines import Lines, LineWriter
+from exporter.web.discovery import Entry
 from exporter.web.exposition import Group
 from exporter.web.listeners import listen
 from exporter.web.server import COLLECTABLE, TIMEOUT_HEADER, application, runner, scrape_timeout
@@ -65,6 +66,12 @@ class FakeExporter:
         printers = (f.PRINTER_FAMILIES, list(map(lines_of, self.polled)))
         cameras = (f.CAMERA_FAMILIES, [{f.CAMERA_LISTENER_UP: b"camera_listener_up 1\n"}])
         return [*([printers] if "printers" in kinds else []), *([cameras] if "cameras" in kinds else [])]
+
+    async def probe(self, target: str, timeout: float) -> Lines:
+        return lines_of(target)
+
+    def printer_entries(self) -> tuple[Entry, ...]:
+        return ()
 
     def camera_views(self) -> tuple[View, ...]:
         return self.views

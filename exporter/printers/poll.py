@@ -113,6 +113,7 @@ class PrinterPoller:
         self._uptime, self._uptime_at = values.get(SYS_UPTIME), self._monotonic()
         alerts = [await self._table(table) for table in mib.POLLED_TABLES]
         if not values and not any(alerts):
+            self._memory = None  # nothing was read, so that nothing stands for long
             raise Protocol("the agent answers, but with no object that a printer has")
         return decode.snapshot(memory.shape, values, alerts[0])
 

@@ -178,7 +178,7 @@ class _Routes:
         response = web.StreamResponse(headers={"Content-Type": exposition.negotiate(accept)})
         if accepts_gzip(request.headers.get("Accept-Encoding", "")):
             response.enable_compression(web.ContentCoding.gzip)
-        with suppress(ConnectionResetError):  # the scraper left; nobody is there to be told
+        with suppress(ConnectionError):  # the scraper left; nobody is there to be told
             await response.prepare(request)
             for chunk in exposition.stream(accept, groups, registry):
                 await response.write(chunk)

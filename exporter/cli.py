@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import ipaddress
 import logging
 import os
@@ -65,6 +66,8 @@ class _UsageError(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # the terminal's charset may lack letters that devices use
+        sys.stdout.reconfigure(errors="backslashreplace")
     command: Callable[[argparse.Namespace], int] = options.command
     logs.configure(options.log_level or ("info" if command in {_serve, _demo} else "warning"), options.log_format)
     try:

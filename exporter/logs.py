@@ -36,7 +36,7 @@ class Json(_Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(self.fields(record), default=str, ensure_ascii=False)
+        return _json(self.fields(record))
 
 
 FORMATS: dict[str, type[_Formatter]] = {"logfmt": Logfmt, "json": Json}
@@ -73,4 +73,12 @@ def configure(level: str, style: str) -> None:
 
 def _quoted(text: str) -> str:
     is_plain = text and all(char.isprintable() and char not in ' "=' for char in text)
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
+    return text if is_plain else _json(text)
+
+
+def _json(value: object) -> str:
+    """Return a value in JSON: letters of every script stand as they are, what a terminal might act on is escaped."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return (
+        text if text.isprintable() else "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    )

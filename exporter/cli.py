@@ -29,6 +29,7 @@ from exporter.commands import cameras, kept, probe
 from exporter.commands.kept import CommandError
 from exporter.config import Cameras, CommunityCredentials, Config, ConfigError, Printer
 from exporter.metrics.exporter import add_web_config
+from exporter.snmp import descriptors
 from exporter.state import State, StateError
 from exporter.web import listeners, server, webfile
 from exporter.web.listeners import ListenError
@@ -37,7 +38,6 @@ log = logging.getLogger(__name__)
 
 DEFAULT_CONFIG = Path("config.yaml")
 DEFAULT_ADDRESS = ":10143"
-_OTHER_FILES = 100
 
 _FIRST_STEPS = """\
 first steps:
@@ -559,5 +559,5 @@ def _raise_file_limit(printers: int) -> None:
     """Allow as many sockets as the system does: the fast SNMP engine keeps one open for each printer."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard != resource.RLIM_INFINITY and hard < printers + _OTHER_FILES:
+    if hard != resource.RLIM_INFINITY and hard < printers + descriptors.OTHERS:
         log.warning("too few descriptors for so many printers", extra={"limit": hard, "printers": printers})

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import HTTPError
@@ -55,12 +55,12 @@ def fetch(url: str, *, method: str = "GET", timeout: float = 30, headers: Mappin
 
 
 @contextmanager
-def serving(*arguments: str, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Start the exporter and yield it with its URL once it answers."""
+def serving(*arguments: str, log: Path, under: Sequence[str] = ()) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Start the exporter, by a command that runs another one if need be, and yield it with its URL once it answers."""
     address = f"{own_address()}:{free_tcp_port()}"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            command(*arguments, f"--web.listen-address={address}"),
+            [*under, *command(*arguments, f"--web.listen-address={address}")],
             stdout=stream,
             stderr=subprocess.STDOUT,
             cwd=log.parent,

@@ -36,6 +36,7 @@ from gufo.snmp.aio import SnmpSession
 from gufo.snmp.policer import BasePolicer
 
 from exporter.config import Credentials, UserCredentials
+from exporter.snmp.descriptors import check_left
 from exporter.snmp.errors import Auth, Protocol, SnmpError, Timeout, from_system
 from exporter.snmp.session import Row, Session, Target, Value, Walk
 
@@ -71,6 +72,7 @@ class GufoEngine:
             what = "SNMPv3 contexts" if _context(target.credentials) else "answers from another address"
             raise Protocol(f"gufo-snmp has no {what}: set snmp.engine to auto or pysnmp")
         try:
+            check_left()
             return _GufoSession(target)
         except Exception as error:  # noqa: BLE001 - every foreign error becomes one of ours
             ours = translate(error)

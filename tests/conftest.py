@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 import shutil
+import subprocess
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -98,6 +99,16 @@ def _open_things() -> "Counter[str]":
         with suppress(OSError):
             things[str(descriptor.readlink()).split(":")[0]] += 1
     return things
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.hookimpl(wrapper=True)

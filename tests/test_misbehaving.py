@@ -413,6 +413,25 @@ async def test_alerts_that_vanish_through_an_error_are_asked_for_again(engine: E
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+async def test_lost_packets_fail_a_poll_in_place_of_changing_what_is_known(engine: EngineName) -> None:
+    """Half of the alert table got lost: its rows would look like others. Silence that lasts is believed."""
+    codes, is_lost = oid(f"{M}.18.1.1.7"), False
+
+    def trouble(request: Request, reply: bytes) -> Iterable[tuple[float, bytes]] | None:
+        return [] if is_lost and (below(codes, request) or request.oids[0] == ALERTS) else None
+
+    async with misbehaving(engine, only(trouble), timeout=0.1) as peer:
+        check_rest(await peer.snapshot())
+        is_lost = True
+        assert (await peer.failure()).reason == "timeout"
+        is_lost = False
+        check_rest(await peer.snapshot())
+        is_lost = True
+        await peer.failure()
+        assert (await peer.snapshot()).pages == 4321
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 async def test_an_agent_that_dies_in_mid_poll_is_a_timeout_within_bounds(engine: EngineName) -> None:
     async with misbehaving(engine, timeout=0.05) as peer:
         check_rest(await peer.snapshot())

@@ -536,16 +536,6 @@ class TestMigrations:
             State(path, read_only=True)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 @contextmanager
 def read_only_mount(path: Path) -> Iterator[None]:
     subprocess.run(["mount", "--bind", path, path], check=True)

@@ -11,7 +11,7 @@ from exporter.printers import decode, mib
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
 from exporter.printers.vendors.maker import Maker, Private, instances
 from exporter.snmp.client import Client
-from exporter.snmp.errors import Protocol, SnmpError
+from exporter.snmp.errors import Protocol, SnmpError, Timeout
 from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value
 
 log = logging.getLogger(__name__)
@@ -109,9 +109,11 @@ class PrinterPoller:
             values = await self._client.get(memory.shape.volatile)
             if self._has_moved(memory, values):
                 memory, values = await self._read_structure()
+        alerts = [await self._table(table) for table in mib.POLLED_TABLES]
+        if self._client.has_lost:
+            raise Timeout("some of the requests were not answered")
         self._memory = memory
         self._uptime, self._uptime_at = values.get(SYS_UPTIME), self._monotonic()
-        alerts = [await self._table(table) for table in mib.POLLED_TABLES]
         if not values and not any(alerts):
             self._memory = None  # nothing was read, so that nothing stands for long
             raise Protocol("the agent answers, but with no object that a printer has")

@@ -37,7 +37,8 @@ class Learnt:
     """What an agent can do, as far as it has shown; kept between polls until it reboots.
 
     `version` is the one it answers; while that is doubted, the configured one is asked once before it.
-    `bulk_proven`: a GETBULK brought rows. `unreadable` are objects that no answer could be read with.
+    `bulk_proven`: a GETBULK brought rows. `unreadable` are objects that no answer could be read with, `doubted` those
+    and walks that were last met with silence; `proven`: a poll came to a good end.
     """
 
     version: str | None = None
@@ -47,6 +48,8 @@ class Learnt:
     chunk: int = MAX_CHUNK
     repetitions: int = MAX_REPETITIONS
     unreadable: set[str] = field(default_factory=set)
+    doubted: set[str] = field(default_factory=set)
+    proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,8 @@ class Client:
         self.version: str = credentials.version
         self.context = ""
         self.faults = 0
+        self.has_lost = False
+        """Whether packets may have been lost in this poll, so that what it found is not whole."""
         self._open_session = open_session
         self._host = host
         self._port = port
@@ -142,6 +147,7 @@ class Client:
             self.close()
         self.version = version
         self.faults = 0
+        self.has_lost = False
         self._heard = False
         self._attempts = 1 if silent else 1 + self._retries
         self._requests = 0
@@ -167,6 +173,8 @@ class Client:
             self.context = ""
         if failure:
             self.close()
+        else:
+            self.learnt.proven = True
 
     def forget(self) -> None:
         """Start afresh after a reboot: another firmware may run now."""
@@ -258,11 +266,13 @@ class Client:
                     raise
                 if not repetitions:
                     await self._check_alive(error)
+                    self._doubt(root, error)
                     return self._cut(rows)
                 repetitions = _smaller(repetitions) if isinstance(error, Protocol) else 0
             else:
                 if self.version != "1" and repetitions < most:
                     self.learnt.repetitions = repetitions
+                self.learnt.doubted.discard(root)
                 return Walked(rows, whole=True) if whole else self._cut(rows)
 
     async def _get_chunk(self, oids: Sequence[str]) -> dict[str, Value]:
@@ -275,12 +285,14 @@ class Client:
                 raise
             unread = error
         if answer is not None:
+            self.learnt.doubted.difference_update(oids)
             return answer
         if len(oids) > 1:
             return await self._get_halves(oids)
         if unread:
             await self._check_alive(unread)
-            self._give_up(oids[0])
+            if not self._doubt(oids[0], unread):
+                self._give_up(oids[0])
         return {}
 
     def _give_up(self, oid: str) -> None:
@@ -288,6 +300,15 @@ class Client:
         self.faults += 1
         if len(self.learnt.unreadable) < MAX_CHUNK:
             self.learnt.unreadable.add(oid)
+
+    def _doubt(self, asked: str, error: SnmpError) -> bool:
+        """Tell whether packets may have been lost: an agent that did well is silent to this, for the first time."""
+        is_new = isinstance(error, Timeout) and asked not in self.learnt.doubted
+        if not is_new or len(self.learnt.doubted) >= MAX_CHUNK:
+            return False
+        self.learnt.doubted.add(asked)
+        self.has_lost |= self.learnt.proven
+        return self.learnt.proven
 
     def _cut(self, rows: list[Row]) -> Walked:
         self.faults += 1

@@ -45,19 +45,13 @@ class Exporter:
             assert answer.status == 200, text
             return text
 
-    async def scrape(self) -> str:
+    async def scrape(self, path: str = "/metrics") -> str:
         """Scrape, and then wait until the polls end that a scrape does not wait for; their outcome comes next time."""
-        text = await self.fetch()
+        text = await self.fetch(path)
         tasks = [device.task for device in self.app.cycle.devices.values() if device.task]
         if tasks:
             await asyncio.wait(tasks, timeout=LIMIT)
         return text
-
-    async def settled(self, scrapes: int = 2) -> str:
-        """Scrape so often, and return what is known after that."""
-        for _ in range(scrapes):
-            await self.scrape()
-        return await self.scrape()
 
 
 @dataclass

@@ -246,7 +246,7 @@ class App:
         )
 
     def _take(self, config: Config) -> None:
-        unchanged = (config.polling, config.engine) == (self._config.polling, self._config.engine)
+        unchanged = _asking(config) == _asking(self._config)
         old = self.cycle.devices
         devices = {p.name: self._device(p, old.get(p.name), config, keep=unchanged) for p in config.printers}
         self._config = config
@@ -380,6 +380,11 @@ class App:
             duration=watch.last.duration if watch.last else None,
             errors=watch.errors,
         )
+
+
+def _asking(config: Config) -> tuple[object, ...]:
+    """Return what a session depends on beside its printer's own entry."""
+    return config.engine, config.polling.timeout, config.polling.retries
 
 
 def _tell_status(name: str, before: Record, after: Record) -> None:

@@ -171,6 +171,8 @@ OUTPUTS: dict[str, Output] = {
     "metrics": (lambda site: site.page("/metrics"), check_text_format),
     "openmetrics": (lambda site: site.page("/metrics", Accept="application/openmetrics-text"), check_openmetrics),
     "service discovery": (lambda site: site.page("/sd/cameras"), check_targets),
+    "service discovery of printers": (lambda site: site.page("/sd/printers"), check_json),
+    "probe over HTTP": (lambda site: site.page(f"/probe?target={site.printer}"), check_text_format),
     "landing page": (lambda site: site.page("/"), check_page),
     "log in logfmt": (lambda site: site.log("logfmt"), check_logfmt),
     "log in JSON": (lambda site: site.log("json"), check_json_log),

@@ -13,7 +13,7 @@ from exporter import config
 from exporter.app import App
 from exporter.config import Config
 from exporter.simulator.running import Running
-from exporter.web import server
+from exporter.web import listeners, server
 from tests.support.agents import own_address
 
 LIMIT = 20.0
@@ -73,7 +73,8 @@ async def exporting(text: str, *, state: Path | str = ":memory:", head: str = HE
     source = Source(text, state, head=head)
     app = App(source.load, now=lambda: source.now)
     await app.start()
-    runner = await server.listen(server.application(app), f"{own_address()}:0")
+    runner = await server.runner(server.application(app))
+    await listeners.listen(runner, [f"{own_address()}:0"])
     host, port = runner.addresses[0][:2]
     try:
         limit = aiohttp.ClientTimeout(LIMIT)

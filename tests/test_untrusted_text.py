@@ -134,6 +134,18 @@ def check_targets(text: str) -> None:
     assert "".join(group["labels"].values()).isprintable()
 
 
+def check_printers(text: str) -> None:
+    (group,) = json.loads(text)
+    assert "<" in group["labels"]["__meta_printer_model"]
+    assert "".join(group["labels"].values()).isprintable()
+
+
+def check_one_printer(text: str) -> None:
+    names = {sample.name for family in parse_text(text) for sample in family.samples}
+    assert "printer_up" in names
+    assert {name for name in names if not name.startswith("printer_")} == set()
+
+
 def check_page(text: str) -> None:
     assert "Printers in the inventory: 1. Cameras known: 1." in text
     assert "forged" not in text
@@ -171,8 +183,8 @@ OUTPUTS: dict[str, Output] = {
     "metrics": (lambda site: site.page("/metrics"), check_text_format),
     "openmetrics": (lambda site: site.page("/metrics", Accept="application/openmetrics-text"), check_openmetrics),
     "service discovery": (lambda site: site.page("/sd/cameras"), check_targets),
-    "service discovery of printers": (lambda site: site.page("/sd/printers"), check_json),
-    "probe over HTTP": (lambda site: site.page(f"/probe?target={site.printer}"), check_text_format),
+    "service discovery of printers": (lambda site: site.page("/sd/printers"), check_printers),
+    "probe over HTTP": (lambda site: site.page(f"/probe?target={site.printer}"), check_one_printer),
     "landing page": (lambda site: site.page("/"), check_page),
     "log in logfmt": (lambda site: site.log("logfmt"), check_logfmt),
     "log in JSON": (lambda site: site.log("json"), check_json_log),

@@ -68,6 +68,7 @@ class Rounds:
         self.polling = polling
         self._name = name
         self._run = run
+        self._asked = float("-inf")
         self._round: _Round | None = None
         self._failures = Repeats()
         self._closed = False
@@ -84,6 +85,10 @@ class Rounds:
             round_ = self._start()
         await asyncio.wait({round_.task}, timeout=timeout)
 
+    def asked_for_one(self) -> None:
+        """Take note that somebody asks, though not for all: no round starts by itself for idle_interval."""
+        self._asked = _now()
+
     async def keep_going(self) -> None:
         """Start a round whenever nobody asked for idle_interval; runs until cancelled."""
         last = _now()
@@ -91,6 +96,7 @@ class Rounds:
             if round_ := self._round:
                 await asyncio.wait({round_.task})
                 last = max(last, round_.started)
+            last = max(last, self._asked)
             wait = last + max(self.polling.idle_interval, self.polling.min_interval) - _now()
             if wait > 0:
                 await asyncio.sleep(wait)
@@ -167,6 +173,7 @@ class Cycle:
 
     async def refresh(self, device: Device, timeout: float) -> None:
         """Poll one device now, unless that was done less than min_interval ago; wait for at most `timeout` seconds."""
+        self.rounds.asked_for_one()
         if device.task or _now() - device.started >= self._polling.min_interval:
             await asyncio.wait({self.poll(device)}, timeout=timeout)
 

@@ -336,6 +336,23 @@ def test_a_cycle_starts_by_itself_when_nobody_scrapes() -> None:
     travel(scenario)
 
 
+def test_who_is_asked_for_single_printers_leaves_the_others_alone() -> None:
+    async def scenario() -> None:
+        mine, of_another = FakePoller(), FakePoller()
+        cycle = office({"mine": mine, "of another": of_another}, Polling(idle_interval=300))
+        idle = asyncio.create_task(cycle.rounds.keep_going())
+        for _ in range(10):
+            await asyncio.sleep(200)
+            await cycle.refresh(cycle.devices["mine"], 29.5)
+        assert (len(mine.asked), len(of_another.asked)) == (10, 0)
+        await asyncio.sleep(450)
+        assert [at for at, _ in of_another.asked] == [2300], "nobody asks for anything any more"
+        idle.cancel()
+        await cycle.close()
+
+    travel(scenario)
+
+
 def test_whoever_asks_for_a_printer_joins_its_poll_under_way() -> None:
     async def scenario() -> None:
         poller = FakePoller(5)

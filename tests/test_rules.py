@@ -135,6 +135,15 @@ def test_maintenance_silences_what_is_about_a_printer(alert: str) -> None:
     assert "printer_maintenance" in expression or "printer:silent:bool" in expression
 
 
+def test_what_is_recorded_once_an_hour_is_looked_for_over_two_hours() -> None:
+    groups = (group for path in RULES.glob("*.yml") for group in yaml.safe_load(path.read_text())["groups"])
+    hourly = {rule["record"] for group in groups if group.get("interval") == "1h" for rule in group["rules"]}
+    assert hourly
+    for rule in rules():
+        for name in hourly:
+            assert name not in rule["expr"].replace(f"last_over_time({name}", ""), rule.get("record") or rule["alert"]
+
+
 def test_there_is_a_runbook_for_each_alert_and_none_for_others() -> None:
     headings = re.findall(r"(?m)^### (.*)$", (ROOT / "docs" / "runbooks.md").read_text())
     assert sorted(headings) == sorted(ALERTS)

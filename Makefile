@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GRAFANA := tests/grafana
 # Debian's packages that the tests use as real peers.
-SERVERS := curl docker-compose faketime iproute2 nftables prometheus prometheus-alertmanager snmp snmpd systemd
+SERVERS := curl docker-compose faketime iproute2 nftables prometheus prometheus-alertmanager snmp snmpd systemd victoria-metrics
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format lock bench golden schema dashboards docs audit servers clean

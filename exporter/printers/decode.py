@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, TypeGuard
+from typing import Literal, NamedTuple, TypeGuard
 
 from exporter.config import SupplyRule, Thresholds
+from exporter.memo import Memo
 from exporter.printers import mib, names, words
 from exporter.printers.model import (
     Alert,
@@ -126,28 +127,52 @@ def structure(
     )
 
 
+class Reader:
+    """Makes snapshots of one printer; what the device says as before is the very object of the snapshot before."""
+
+    def __init__(self, shape: Structure) -> None:
+        self.shape = shape
+        self._told = [Memo(_told) for _ in shape.supplies]
+        self._supplies = Memo(_supplies)
+        self._trays = Memo(_trays)
+        self._bins = Memo(_bins)
+        self._covers = Memo(_covers)
+        self._counters = Memo(maker.read_counters)
+        self._alerts = Memo(_alerts)
+        self._errors = Memo(_errors)
+        self._sleeps = Memo(_sleeps)
+        self._counter_oids = tuple(_counter_oids(shape.counters))
+
+    def snapshot(self, values: Cells, alert_rows: Rows) -> Snapshot:
+        """Return what the values (by OID) and the rows of prtAlertTable say."""
+        shape, get = self.shape, values.get
+        uptime = _count(get(SYS_UPTIME))
+        state = _state(get(shape.state_oid))
+        return Snapshot(
+            identity=shape.identity,
+            supplies=self._supplies(
+                tuple(
+                    told(row, get(row.level_oid), get(row.capacity_oid), get(row.makers_oid))
+                    for told, row in zip(self._told, shape.supplies, strict=True)
+                )
+            ),
+            trays=self._trays(shape.trays, tuple((get(row.level_oid), get(row.media_oid)) for row in shape.trays)),
+            bins=self._bins(shape.bins, tuple(get(row.remaining_oid) for row in shape.bins)),
+            covers=self._covers(shape.covers, tuple(get(row.status_oid) for row in shape.covers)),
+            alerts=self._alerts(alert_rows, shape),
+            errors=self._errors(get(shape.errors_oid)),
+            state=state,
+            pages=_count(get(shape.pages_oid)) if shape.pages_unit else None,
+            pages_unit=shape.pages_unit,
+            uptime=uptime / 100 if uptime is not None else None,
+            counters=self._counters(shape.counters, {oid: get(oid) for oid in self._counter_oids}),
+            asleep=state not in _AWAKE and self._sleeps(alert_rows, shape),
+        )
+
+
 def snapshot(shape: Structure, values: Cells, alert_rows: Rows) -> Snapshot:
     """Return what the values (by OID) and the rows of prtAlertTable say."""
-    errors = values.get(shape.errors_oid)
-    pages = _count(values.get(shape.pages_oid)) if shape.pages_unit else None
-    uptime = _count(values.get(SYS_UPTIME))
-    state = _state(values.get(shape.state_oid))
-    own = own_alerts(alert_rows, shape)
-    return Snapshot(
-        identity=shape.identity,
-        supplies=_supplies(shape.supplies, values),
-        trays=tuple(_tray(row, values) for row in shape.trays),
-        bins=tuple(found for row in shape.bins if (found := _bin(row, values))),
-        covers=tuple(_covers(shape.covers, values)),
-        alerts=_alerts(own, shape),
-        errors=error_bits(errors) if isinstance(errors, bytes) else None,
-        state=state,
-        pages=pages,
-        pages_unit=shape.pages_unit,
-        uptime=uptime / 100 if uptime is not None else None,
-        counters=maker.read_counters(shape.counters, values),
-        asleep=state not in _AWAKE and any(_says_sleep(cells, shape.charset) for cells in own.values()),
-    )
+    return Reader(shape).snapshot(values, alert_rows)
 
 
 def read_level(
@@ -245,24 +270,24 @@ def _identity(system: Cells, own: Tables, device: int, private: maker.Private | 
     general = _general(own)
     descr = clean(system.get("sysDescr"))
     told = [clean(own.get("hrDevice", {}).get((device,), {}).get("hrDeviceDescr"))]
-    told += [clean(general.get("prtGeneralPrinterName")), _told(private, "model")[1], descr]
+    told += [clean(general.get("prtGeneralPrinterName")), _text(private, "model")[1], descr]
     model = next(filter(None, told), "")
     serial_oid, serial = "", clean(general.get("prtGeneralSerialNumber"))
     if not serial:
-        serial_oid, serial = _told(private, "serial")
+        serial_oid, serial = _text(private, "serial")
     in_descr = _SERIAL_IN_DESCR.search(descr)
     firmware = _FIRMWARE_IN_DESCR.search(descr)
     identity = Identity(
         vendor=maker_of(clean(system.get("sysObjectID")), model, descr),
         model=model,
         serial=serial or (in_descr[1] if in_descr else ""),
-        firmware=next(filter(None, firmware.groups()), "") if firmware else _told(private, "firmware")[1],
+        firmware=next(filter(None, firmware.groups()), "") if firmware else _text(private, "firmware")[1],
         hostname=clean(system.get("sysName")),
     )
     return identity, serial_oid
 
 
-def _told(private: maker.Private | None, what: Literal["model", "serial", "firmware"]) -> tuple[str, str]:
+def _text(private: maker.Private | None, what: Literal["model", "serial", "firmware"]) -> tuple[str, str]:
     """Return which of the maker's own objects tells this of the printer, and the text; "" and "" when none does."""
     return maker.text(private, getattr(private.maker, what)) if private else ("", "")
 
@@ -423,56 +448,73 @@ def _volatile(system: Cells, own: Tables) -> Iterator[str]:
 
 def _makers_volatile(serial_oid: str, supplies: Iterable[SupplyRow], counters: CounterRows) -> Iterable[str]:
     """List the maker's own instances to ask at every poll, each once."""
+    own = [row.makers_oid for row in supplies]
+    return dict.fromkeys(filter(None, [serial_oid, *_counter_oids(counters), *own]))
+
+
+def _counter_oids(counters: CounterRows) -> Iterator[str]:
     counts = [*(count for _, _, count in counters.functions), counters.scans, counters.duplex, counters.large]
-    terms = [term for count in counts for term in count]
-    terms += [row.makers_level.term for row in supplies if row.makers_level]
-    return dict.fromkeys([*filter(None, [serial_oid]), *(term.oid for term in terms)])
+    return (term.oid for count in counts for term in count)
 
 
-def _supplies(rows: tuple[SupplyRow, ...], values: Cells) -> tuple[Supply, ...]:
-    found = [_supply(row, values) for row in rows]
-    some = {supply.row.kind for supply in found if supply.says is Level.SOME}
-    # A level of 0 of an unknown maximum is "empty" on a device whose other rows of the kind say "some left".
-    judged = (
-        replace(supply, says=Level.EMPTY)
-        if supply.says is Level.UNKNOWN and supply.level == 0 and supply.row.kind in some and not supply.row.inverted
-        else supply
-        for supply in found
-    )
-    return tuple(_told_by_maker(supply, values) for supply in judged)
+class _Told(NamedTuple):
+    """What is told of a supply: by the standard's objects, and by the maker's own, None where that knows nothing."""
+
+    supply: Supply
+    by_maker: Supply | None
 
 
-def _told_by_maker(supply: Supply, values: Cells) -> Supply:
-    """Take the maker's own level where the standard's says no more than that some is left, or nothing."""
-    own = supply.row.makers_level
-    if own is None or supply.says not in {Level.SOME, Level.UNKNOWN}:
-        return supply
-    says, ratio = maker.read_level(own, values)
-    return supply if says is Level.UNKNOWN else replace(supply, says=says, ratio=ratio, source=own.name)
-
-
-def _supply(row: SupplyRow, values: Cells) -> Supply:
-    level, capacity = values.get(row.level_oid), values.get(row.capacity_oid)
+def _told(row: SupplyRow, level: Value | None, capacity: Value | None, makers: Value | None) -> _Told:
     says, ratio = read_level(level, capacity, percent=row.unit == "percent", inverted=row.inverted)
-    return Supply(row, says, ratio, _count(level), _count(capacity))
+    supply = Supply(row, says, ratio, _count(level), _count(capacity))
+    if row.makers_level is None or makers is None:
+        return _Told(supply, None)
+    says, ratio = maker.read_level(row.makers_level, {row.makers_oid: makers})
+    known = replace(supply, says=says, ratio=ratio, source=row.makers_level.name)
+    return _Told(supply, None if says is Level.UNKNOWN else known)
 
 
-def _tray(row: TrayRow, values: Cells) -> Tray:
-    level = values.get(row.level_oid)
+def _supplies(told: tuple[_Told, ...]) -> tuple[Supply, ...]:
+    some = {supply.row.kind for supply, _ in told if supply.says is Level.SOME}
+    return tuple(_supply(each, some) for each in told)
+
+
+def _supply(told: _Told, some: Collection[str]) -> Supply:
+    """Return what to believe; `some` are the kinds of which a row of the standard says that some is left.
+
+    A level of 0 of an unknown maximum is "empty" on a device whose other rows of the kind say "some left". The maker's
+    own level holds where the standard's says no more than that some is left, or nothing.
+    """
+    supply = told.supply
+    if supply.says is Level.UNKNOWN and supply.level == 0 and supply.row.kind in some and not supply.row.inverted:
+        return replace(supply, says=Level.EMPTY)
+    return told.by_maker if told.by_maker and supply.says in {Level.SOME, Level.UNKNOWN} else supply
+
+
+def _trays(rows: tuple[TrayRow, ...], values: tuple[tuple[Value | None, Value | None], ...]) -> tuple[Tray, ...]:
+    return tuple(_tray(row, level, media) for row, (level, media) in zip(rows, values, strict=True))
+
+
+def _tray(row: TrayRow, level: Value | None, media: Value | None) -> Tray:
     _, ratio = read_level(level, row.capacity, percent=False)
-    return Tray(row, clean(values.get(row.media_oid)), _count(level), ratio)
+    return Tray(row, clean(media), _count(level), ratio)
 
 
-def _bin(row: BinRow, values: Cells) -> Bin | None:
-    _, ratio = read_level(values.get(row.remaining_oid), row.capacity, percent=False)
-    return Bin(row.bin, ratio) if ratio is not None else None
+def _bins(rows: tuple[BinRow, ...], remaining: tuple[Value | None, ...]) -> tuple[Bin, ...]:
+    ratios = [read_level(left, row.capacity, percent=False)[1] for row, left in zip(rows, remaining, strict=True)]
+    return tuple(Bin(row.bin, ratio) for row, ratio in zip(rows, ratios, strict=True) if ratio is not None)
 
 
-def _covers(rows: tuple[CoverRow, ...], values: Cells) -> Iterable[tuple[str, bool]]:
-    for row in rows:
-        status = values.get(row.status_oid)
-        if isinstance(status, int) and status in names.COVER_OPEN:
-            yield row.cover, names.COVER_OPEN[status]
+def _covers(rows: tuple[CoverRow, ...], statuses: tuple[Value | None, ...]) -> tuple[tuple[str, bool], ...]:
+    return tuple(
+        (row.cover, names.COVER_OPEN[status])
+        for row, status in zip(rows, statuses, strict=True)
+        if isinstance(status, int) and status in names.COVER_OPEN
+    )
+
+
+def _errors(octets: Value | None) -> frozenset[str] | None:
+    return error_bits(octets) if isinstance(octets, bytes) else None
 
 
 def _state(value: Value | None) -> str | None:
@@ -481,7 +523,7 @@ def _state(value: Value | None) -> str | None:
 
 def _alerts(rows: Rows, shape: Structure) -> tuple[Alert, ...]:
     idle_trays = {tray.row for tray in shape.trays if tray.kind in _NEVER_ALARM}
-    newest = sorted(rows.items())[-MAX_ROWS:]
+    newest = sorted(own_alerts(rows, shape).items())[-MAX_ROWS:]
     return tuple(alert for _, cells in newest if (alert := _alert(cells, shape.charset, idle_trays)))
 
 
@@ -505,6 +547,10 @@ def _alert(cells: Cells, charset: int, idle_trays: set[int]) -> Alert | None:
 def _is_panel_text(cells: Cells) -> bool:
     """Tell whether a row of prtAlertTable only says "idle", "ready" or "sleep"."""
     return _enum(cells, "prtAlertSeverityLevel") <= names.SEVERITY_OTHER and _enum(cells, "prtAlertCode") <= 2
+
+
+def _sleeps(rows: Rows, shape: Structure) -> bool:
+    return any(_says_sleep(cells, shape.charset) for cells in own_alerts(rows, shape).values())
 
 
 def _says_sleep(cells: Cells, charset: int) -> bool:

@@ -96,6 +96,11 @@ class SupplyRow:
     cartridge: str = ""
     """The serial number of what is installed."""
 
+    @property
+    def makers_oid(self) -> str:
+        """The instance that holds the maker's level; "" where there is none."""
+        return self.makers_level.term.oid if self.makers_level else ""
+
 
 @dataclass(frozen=True, slots=True)
 class TrayRow:

@@ -32,6 +32,7 @@ class _Memory:
     """The structure, when it was read and is to be read again (monotonic), what would show that it moved, and where."""
 
     shape: Structure
+    reader: decode.Reader
     read_at: float
     good_until: float
     values: dict[str, Value]
@@ -117,7 +118,7 @@ class PrinterPoller:
         if not values and not any(alerts):
             self._memory = None  # nothing was read, so that nothing stands for long
             raise Protocol("the agent answers, but with no object that a printer has")
-        return decode.snapshot(memory.shape, values, alerts[0])
+        return memory.reader.snapshot(values, alerts[0])
 
     async def _read_structure(self) -> tuple[_Memory, dict[str, Value]]:
         read_at = self._monotonic()
@@ -137,7 +138,7 @@ class PrinterPoller:
         values = await self._client.get(shape.volatile)
         is_doubtful = len(shape.volatile) <= 1 or self._client.faults > 0
         max_age = _DOUBTFUL_STRUCTURE_MAX_AGE if is_doubtful else _STRUCTURE_MAX_AGE
-        return _Memory(shape, read_at, read_at + max_age, values, self._client.context), values
+        return _Memory(shape, decode.Reader(shape), read_at, read_at + max_age, values, self._client.context), values
 
     async def _read_standard(self) -> tuple[dict[str, Value], decode.Tables]:
         """Read the system group and the tables of the standard's MIBs."""

@@ -8,7 +8,7 @@ R = TypeVar("R")
 
 
 class Memo(Generic[P, R]):
-    """A pure function of positional arguments that remembers its last call: equal arguments give the very same object."""
+    """A pure function that remembers its last call: equal arguments, by position, give the very same object."""
 
     __slots__ = ("_arguments", "_function", "_result")
 

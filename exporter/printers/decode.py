@@ -165,7 +165,7 @@ class Reader:
             pages=_count(get(shape.pages_oid)) if shape.pages_unit else None,
             pages_unit=shape.pages_unit,
             uptime=uptime / 100 if uptime is not None else None,
-            counters=self._counters(shape.counters, {oid: get(oid) for oid in self._counter_oids}),
+            counters=self._counters(shape.counters, {oid: values[oid] for oid in self._counter_oids if oid in values}),
             asleep=state not in _AWAKE and self._sleeps(alert_rows, shape),
         )
 

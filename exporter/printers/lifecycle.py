@@ -153,13 +153,17 @@ class _Step(NamedTuple):
     replaced: bool = False
 
 
-def after_poll(life: Life, tally: Tally | None, snapshot: Snapshot, at: float, zone: tzinfo) -> Outcome:
+def after_poll(
+    life: Life, tally: Tally | None, snapshot: Snapshot, at: float, zone: tzinfo, *, before: Snapshot | None = None
+) -> Outcome:
     """Return what an answer leads to; `zone` is that of the months.
 
     `tally` is None at the first answer of this engine behind its name: what stands then did not begin before our eyes.
+    `before` is the answer that led to this life, if any: what is the same object in both leads nowhere new.
     """
     is_first, tally = tally is None, tally or Tally()
-    life, tally, replaced = _after_supplies(life, tally, snapshot, at)
+    heard = before if before and (before.alerts, before.errors) == (snapshot.alerts, snapshot.errors) else None
+    life, tally, replaced = _after_supplies(life, tally, snapshot, at, heard)
     life, tally, strange = _after_pages(life, tally, snapshot, at, zone)
     life, tally, jam = _after_alerts(life, tally, snapshot, is_first=is_first)
     return Outcome(life, _from_zero(tally) if is_first else tally, (*replaced, *strange, *jam))
@@ -192,10 +196,18 @@ def merged(ours: Life, theirs: Life) -> Life:
 
 
 def _after_supplies(
-    life: Life, tally: Tally, snapshot: Snapshot, at: float
+    life: Life, tally: Tally, snapshot: Snapshot, at: float, heard: Snapshot | None
 ) -> tuple[Life, Tally, tuple[Happening, ...]]:
-    steps = {supply.row.supply: step for supply in snapshot.supplies if (step := _step(life, supply, snapshot, at))}
-    known = _with_vanished(life.supplies, {label: step.life for label, step in steps.items()})
+    """Take a step with each supply; those that are as they were `heard` stand where they are."""
+    still = {id(supply) for supply in heard.supplies if not _is_doubted(life, supply)} if heard else set()
+    moved = [supply for supply in snapshot.supplies if id(supply) not in still]
+    if not moved:
+        return life, tally, ()
+    steps = {supply.row.supply: step for supply in moved if (step := _step(life, supply, snapshot, at))}
+    labels = [supply.row.supply for supply in snapshot.supplies]
+    there = {label: life.supplies[label] for label in labels if label in life.supplies}
+    now = there | {label: step.life for label, step in steps.items()}
+    known = _with_vanished(life.supplies, now)
     used = {label: step.used for label, step in steps.items() if step.life.lowest is not None}
     replaced = {label: int(step.replaced) for label, step in steps.items()}
     tally = replace(tally, used=_summed(tally.used, used, known), replaced=_summed(tally.replaced, replaced, known))
@@ -204,11 +216,18 @@ def _after_supplies(
         for label, step in steps.items()
         if step.replaced
     )
-    return replace(life, supplies=known, filled=_filled(life, snapshot)), tally, happened
+    return replace(life, supplies=known, filled=_filled(life, moved)), tally, happened
 
 
-def _filled(life: Life, snapshot: Snapshot) -> tuple[str, ...]:
-    found = (supply.row.supply for supply in snapshot.supplies if _has_some(supply))
+def _is_doubted(life: Life, supply: Supply) -> bool:
+    known = life.supplies.get(supply.row.supply)
+    return known is not None and known.doubted
+
+
+def _filled(life: Life, supplies: Iterable[Supply]) -> tuple[str, ...]:
+    found = [supply.row.supply for supply in supplies if _has_some(supply)]
+    if set(life.filled).issuperset(found):
+        return life.filled
     return tuple(dict.fromkeys((*life.filled, *found)))[-MAX_SUPPLIES:]
 
 

@@ -1,6 +1,6 @@
 """What we know of one printer between its polls: a pure state machine, fed with the outcome of each."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from types import MappingProxyType
@@ -52,7 +52,7 @@ class Record:
     excused: bool = False
     failures_in_row: int = 0
     levels_known: Mapping[str, float] = field(default_factory=dict)
-    """When each supply last told its level, in Unix seconds."""
+    """When each supply of which an earlier level is held last told it, in Unix seconds."""
     silence: float = 0.0
     """Seconds without an answer, those excused left out."""
     last_success: float | None = None
@@ -77,6 +77,11 @@ class Record:
         """Whether the last finished poll was answered; None before the first."""
         return isinstance(self.poll.result, Snapshot) if self.poll else None
 
+    @property
+    def heard(self) -> Snapshot | None:
+        """What the printer said in the last poll, before anything was held; None when it was silent."""
+        return self.poll.result if self.poll and isinstance(self.poll.result, Snapshot) else None
+
 
 def after_poll(
     record: Record,
@@ -93,7 +98,6 @@ def after_poll(
     `excused` tells whether silence is expected now, `zone` is that of the months, and `lives` are those of all engines
     known, by serial number.
     """
-    record = replace(record, address=poll.address or record.address, happened=())
     if isinstance(poll.result, Snapshot):
         return _answered(record, poll, poll.result, excused=excused, retain=retain, zone=zone, lives=lives)
     return _failed(record, poll, poll.result, excused=excused, offline_after=offline_after, retain=retain)
@@ -112,19 +116,21 @@ def _answered(
     told = snapshot.identity.serial
     serial = told if lifecycle.is_distinct(told) else record.serial
     is_other = bool(record.serial) and serial != record.serial
-    levels_known = _levels_known({} if is_other else record.levels_known, snapshot, poll.at, retain)
+    levels_known = {} if is_other else _levels_known(record, snapshot, poll.at, retain)
     before, tally = _life_of(record, serial, snapshot, poll.at, lives)
-    life, tally, happened = lifecycle.after_poll(before, tally, snapshot, poll.at, zone)
+    heard = record.heard if before is record.life else None
+    life, tally, happened = lifecycle.after_poll(before, tally, snapshot, poll.at, zone, before=heard)
     held = hold_pages(hold_levels(record.snapshot, snapshot, levels_known), life)
     held, doubts = hold_counters(record.snapshot, held, record.doubts, poll.at - before.pages_at)
     held = without_ghosts(held, life.filled)
-    statuses = supply_statuses(held)
+    status, supplies = _statuses(record, held, poll.at)
     return replace(
         record,
         snapshot=held,
         poll=poll,
-        status=_since(record.status, witness_status(held, statuses).name.lower(), poll.at),
-        supplies=_supplies_since(record.supplies, statuses, poll.at),
+        address=poll.address or record.address,
+        status=status,
+        supplies=supplies,
         levels_known=levels_known,
         excused=excused,
         failures_in_row=0,
@@ -158,6 +164,8 @@ def _failed(
         record,
         snapshot=lasting(known) if known and status == "offline" else known,
         poll=poll,
+        address=poll.address or record.address,
+        happened=(),
         status=_since(record.status, status, poll.at),
         supplies={} if expired else record.supplies,
         excused=excused,
@@ -189,6 +197,20 @@ def _since(before: Since[T] | None, status: T, at: float) -> Since[T]:
     return before if before and before.status == status else Since(status, at)
 
 
+def _statuses(record: Record, now: Snapshot, at: float) -> tuple[Since[str], Mapping[str, Since[Severity]]]:
+    """Return the status of the printer and of its supplies, judged anew when something that they rest on has moved."""
+    before = record.snapshot
+    if record.up and before and record.status and _witnesses(before) == _witnesses(now):
+        return record.status, record.supplies
+    found = supply_statuses(now)
+    status = witness_status(now, found).name.lower()
+    return _since(record.status, status, at), _supplies_since(record.supplies, found, at)
+
+
+def _witnesses(snapshot: Snapshot) -> tuple[object, ...]:
+    return snapshot.supplies, snapshot.alerts, snapshot.errors
+
+
 def _supplies_since(
     before: Mapping[str, Since[Severity]], statuses: Mapping[str, Severity | None], at: float
 ) -> dict[str, Since[Severity]]:
@@ -213,31 +235,34 @@ def _is_own(record: Record) -> bool:
     return not record.serial or record.snapshot is None or record.snapshot.pages in {None, record.life.pages}
 
 
-def _levels_known(before: Mapping[str, float], now: Snapshot, at: float, retain: float) -> dict[str, float]:
-    """Return when each supply last told its level, for those that did within `retain` seconds."""
-    recent = {label: moment for label, moment in before.items() if at - moment <= retain}
-    return recent | {supply.row.supply: at for supply in now.supplies if supply.says in _TOLD}
+def _levels_known(record: Record, now: Snapshot, at: float, retain: float) -> dict[str, float]:
+    """Return when each supply that does not tell its level now last did, for those that did within `retain` seconds."""
+    silent = [supply.row.supply for supply in now.supplies if supply.says not in _TOLD]
+    if not silent or record.snapshot is None or record.last_success is None:
+        return {}
+    told = {supply.row.supply for supply in record.snapshot.supplies if supply.says in _TOLD}
+    moments = {label: record.levels_known.get(label, record.last_success) for label in silent if label in told}
+    return {label: moment for label, moment in moments.items() if at - moment <= retain}
 
 
-def hold_levels(before: Snapshot | None, now: Snapshot, labels: Container[str]) -> Snapshot:
+def hold_levels(before: Snapshot | None, now: Snapshot, labels: Collection[str]) -> Snapshot:
     """Put the last known level where a printer says "unknown" of the same supply, as many do while they sleep.
 
     So it is where the maker's object told a level and now only the standard's answers, which knows that some is left.
     `labels` are the supplies whose last known level may still be held.
     """
-    known = {
-        supply.row.supply: supply
-        for supply in (before.supplies if before else ())
-        if supply.says in _TOLD and supply.row.supply in labels
-    }
-    if not known:
+    if not labels or before is None:
         return now
-    return replace(now, supplies=tuple(_held(supply, known.get(supply.row.supply)) for supply in now.supplies))
+    known = {supply.row.supply: supply for supply in before.supplies if supply.row.supply in labels}
+    supplies = tuple(_held(supply, known.get(supply.row.supply)) for supply in now.supplies)
+    return replace(now, supplies=before.supplies if supplies == before.supplies else supplies)
 
 
 def _held(supply: Supply, known: Supply | None) -> Supply:
     if known is None or not (supply.says is Level.UNKNOWN or _is_makers_silent(supply, known)):
         return supply
+    if known.row is supply.row:
+        return known
     same = (known.row.description, known.row.inverted) == (supply.row.description, supply.row.inverted)
     return replace(known, row=supply.row) if same else supply
 
@@ -259,6 +284,8 @@ def hold_counters(
     `elapsed` are the seconds since they were read.
     """
     if before is None or before.identity.serial != now.identity.serial:
+        return now, {}
+    if before.counters is now.counters:
         return now, {}
     believed, told, most = _readings(before.counters), _readings(now.counters), lifecycle.most_pages(elapsed)
     found = {

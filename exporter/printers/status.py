@@ -80,15 +80,17 @@ def without_ghosts(snapshot: Snapshot, filled: Collection[str]) -> Snapshot:
     Such a row may be a supply that is not there, which would be empty for ever. `filled` are the labels of those that
     were not empty once.
     """
-    return replace(
-        snapshot,
-        supplies=tuple(
-            replace(supply, says=Level.UNKNOWN, ratio=None)
-            if supply.row.supply not in filled and _is_zero(supply) and not _is_meant(supply, snapshot)
-            else supply
-            for supply in snapshot.supplies
-        ),
+    ghosts = [
+        supply
+        for supply in snapshot.supplies
+        if _is_zero(supply) and supply.row.supply not in filled and not _is_meant(supply, snapshot)
+    ]
+    if not ghosts:
+        return snapshot
+    unknown = (
+        replace(supply, says=Level.UNKNOWN, ratio=None) if supply in ghosts else supply for supply in snapshot.supplies
     )
+    return replace(snapshot, supplies=tuple(unknown))
 
 
 def _is_zero(supply: Supply) -> bool:

@@ -15,10 +15,10 @@ from exporter.cameras.watch import Watch
 from exporter.config import Cameras, Config, ConfigError, Fault, Printer
 from exporter.cycle import Cycle, Device, Rounds
 from exporter.metrics import cameras as camera_metrics
-from exporter.metrics import printers as printer_metrics
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
 from exporter.metrics.lines import Lines
+from exporter.metrics.printers import Renderer
 from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import poller_for
 from exporter.printers.record import NO_LIVES, Record, after_poll
@@ -52,6 +52,7 @@ class App:
         self._config = load()
         self._engines = Engines(self._config.engine)
         self._lines: dict[str, Lines] = {}
+        self._renderers: dict[str, Renderer] = {}
         self._reload_succeeded = True
         self._reloaded_at = now()
         self.cycle = Cycle(self._config.polling, self._settle)
@@ -254,6 +255,7 @@ class App:
         self._unlisted.close()
         self._unlisted = self._no_unlisted(config)
         self.searches.polling = config.polling
+        self._renderers = {name: known for name, known in self._renderers.items() if name in devices}
         self._lines = {name: self._render(device) for name, device in devices.items()}
         asked = (*config.printers, config.unlisted)
         self._engines.keep_only(in_use(printer.credentials for printer in asked if printer))
@@ -305,7 +307,10 @@ class App:
         return is_excused(printer.expected_off, datetime.fromtimestamp(poll.at, self._config.zone), last_success)
 
     def _render(self, device: Device) -> Lines:
-        return printer_metrics.render(device.printer, device.record, self._place(device))
+        name = device.printer.name
+        if name not in self._renderers or self._renderers[name].printer is not device.printer:
+            self._renderers[name] = Renderer(device.printer)
+        return self._renderers[name].render(device.record, self._place(device))
 
     def _place(self, device: Device) -> list[tuple[str, str]]:
         printer = device.printer

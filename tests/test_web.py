@@ -16,8 +16,8 @@ from exporter.cameras.model import Camera, Device, Status, View
 from exporter.config import ConfigError, Fault
 from exporter.metrics import families as f
 from exporter.metrics.exporter import Self, self_registry
-from exporter.metrics.lines import Lines, LineWriter
 from exporter.web.discovery import Entry
+from exporter.metrics.lines import Lines, LineWriter, label_pairs
 from exporter.web.exposition import Group
 from exporter.web.listeners import listen
 from exporter.web.server import COLLECTABLE, TIMEOUT_HEADER, application, runner, scrape_timeout
@@ -25,7 +25,7 @@ from tests.support.agents import own_address
 
 
 def lines_of(name: str) -> Lines:
-    writer = LineWriter([("printer", name)])
+    writer = LineWriter(label_pairs([("printer", name)]))
     writer.add(f.UP, 1)
     writer.add(f.PAGES, 12345, serial="S", unit="impressions")
     writer.add(f.INFO, 1, model='a "quoted" \\ model')

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 from exporter.cameras.model import STATUSES, Camera, Device, View
 from exporter.metrics import families as f
-from exporter.metrics.lines import Lines, LineWriter
+from exporter.metrics.lines import Lines, LineWriter, label_pairs
 
 
 def render(view: View) -> Lines:
     """Return the lines of one camera."""
     camera = view.camera
-    writer = LineWriter([("mac", camera.mac), ("camera", view.name), ("location", view.location), *view.labels])
+    place = [("mac", camera.mac), ("camera", view.name), ("location", view.location), *view.labels]
+    writer = LineWriter(label_pairs(place))
     if camera.up is not None:
         writer.add(f.CAMERA_UP, int(camera.up))
     for status in STATUSES:
@@ -41,7 +42,7 @@ def render_search(
     errors: Mapping[str, int],
 ) -> Lines:
     """Return the lines on the searches themselves: the last one's answers and seconds, and all errors by reason."""
-    writer = LineWriter([])
+    writer = LineWriter()
     for interface, up in segments.items():
         writer.add(f.CAMERA_SEGMENT_UP, int(up), interface=interface)
     writer.add(f.CAMERA_LISTENER_UP, int(listening))

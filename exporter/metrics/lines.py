@@ -16,10 +16,10 @@ def label_pairs(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 class LineWriter:
-    """Collects the lines of one device, each under the labels that all of its series carry."""
+    """Collects the lines of one device, each under the labels, written out, that all of its series carry."""
 
-    def __init__(self, labels: Iterable[tuple[str, str]]) -> None:
-        self._labels = label_pairs(labels)
+    def __init__(self, labels: str = "") -> None:
+        self._labels = labels
         self._lines: dict[Family, list[str]] = {}
 
     def add(self, family: Family, value: float, **labels: str) -> None:

@@ -1,90 +1,231 @@
 """A printer's record as sample lines."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from exporter.config import Printer, Thresholds
+from exporter.memo import Memo
 from exporter.metrics import families as f
 from exporter.metrics.lines import Lines, LineWriter, label_pairs
-from exporter.printers.lifecycle import Life, Tally
-from exporter.printers.model import Alert, Counters, Level, Poll, Snapshot, Supply
+from exporter.printers.lifecycle import AlertCount
+from exporter.printers.model import Alert, Bin, Counters, Identity, Level, Supply, SupplyRow, Tray
 from exporter.printers.names import ERROR_BITS, PRINTER_STATES
-from exporter.printers.record import FAILURE_REASONS, Record
-from exporter.printers.status import STATUSES
+from exporter.printers.record import FAILURE_REASONS, Record, Since
+from exporter.printers.status import STATUSES, Severity
 
 MAX_ALERTS = 20
 _ALERT_RANKS = ("critical", "warning", "information")
 # Units whose maximum of 100 makes them per cent in all but name.
 _VAGUE_UNITS = {"", "other", "unknown"}
 
+Write: TypeAlias = Callable[..., None]
+"""Writes some families to a LineWriter, from its further arguments alone."""
 
-def render(printer: Printer, record: Record, place: Iterable[tuple[str, str]]) -> Lines:
-    """Return the lines of one printer; `place` is its location and user labels.
 
-    After a restart, and before its first poll ends, that is what was kept.
-    """
-    writer = LineWriter([("printer", printer.name), *place])
-    if record.status is None:
-        return {}
-    if record.poll:
-        writer.add(f.UP, int(bool(record.up)))
-        _write_poll(writer, record, record.poll)
-    _write_times(writer, record)
-    for status in STATUSES:
-        writer.add(f.STATUS, int(status == record.status.status), status=status)
-    writer.add(f.STATUS_CHANGED, record.status.at)
-    if printer.expected_off is not None:
-        writer.add(f.EXPECTED_OFF, int(record.excused))
-    if printer.maintenance is not None:
-        writer.add(f.MAINTENANCE, int(printer.maintenance))
-    _write_thresholds(writer, printer.thresholds)
-    if record.snapshot:
-        _write_lasting(writer, record, record.snapshot)
-        _write_momentary(writer, record.snapshot)
+class Renderer:
+    """Writes the lines of one printer; a part that rests on nothing new is not written again."""
+
+    def __init__(self, printer: Printer) -> None:
+        self.printer = printer
+        self._written: dict[Write, Memo[..., Lines]] = {}
+
+    def render(self, record: Record, place: Sequence[tuple[str, str]]) -> Lines:
+        """Return the lines; `place` is the printer's location and user labels.
+
+        After a restart, and before its first poll ends, that is what was kept.
+        """
+        if record.status is None:
+            return {}
+        labels = label_pairs((("printer", self.printer.name), *place))
+        lines: dict[f.Family, bytes] = {}
+        for write, inputs in _parts(self.printer, record):
+            if write not in self._written:
+                self._written[write] = Memo(functools.partial(_lines, write))
+            lines |= self._written[write](labels, *inputs)
+        return lines
+
+
+def render(printer: Printer, record: Record, place: Sequence[tuple[str, str]]) -> Lines:
+    """Return the lines of a printer that is shown once."""
+    return Renderer(printer).render(record, place)
+
+
+def _lines(write: Write, labels: str, *inputs: object) -> Lines:
+    writer = LineWriter(labels)
+    write(writer, *inputs)
     return writer.lines()
 
 
-def _write_poll(writer: LineWriter, record: Record, poll: Poll) -> None:
-    writer.add(f.POLL_DURATION, poll.duration)
-    writer.add(f.POLL_REQUESTS, poll.requests)
-    writer.add(f.POLLS, record.polls)
-    writer.add(f.POLL_FAULTS, record.faults)
-    for reason in (*FAILURE_REASONS, *sorted(record.failures.keys() - set(FAILURE_REASONS))):
-        writer.add(f.POLL_FAILURES, record.failures.get(reason, 0), reason=reason)
+def _parts(printer: Printer, record: Record) -> Iterator[tuple[Write, tuple[object, ...]]]:
+    """Yield what writes some families, each of one part only, with all that it writes them from."""
+    if record.poll:
+        yield (
+            _write_poll,
+            (int(bool(record.up)), (record.poll.duration, record.poll.requests), record.polls, record.faults),
+        )
+        yield _write_failures, (record.failures,)
+    yield _write_times, (record.last_success, record.boot, record.identity_changed)
+    yield _write_status, (record.status, record.excused if printer.expected_off else None, printer.maintenance)
+    snapshot, tally, life = record.snapshot, record.tally, record.life
+    rows = tuple(supply.row for supply in snapshot.supplies) if snapshot else ()
+    yield _write_thresholds, (printer.thresholds, rows)
+    if snapshot is None:
+        return
+    # What stays while a printer is silent: it asleep must not make a toner alert come and go.
+    yield _write_info, (record.address, snapshot.identity)
+    yield _write_levels, (snapshot.supplies,)
+    yield _write_raw_levels, (snapshot.supplies,)
+    yield _write_words, (rows,)
+    yield _write_statuses, (rows, record.supplies)
+    yield _write_pages, (snapshot.pages, snapshot.pages_unit, snapshot.identity.serial)
+    yield _write_counters, (snapshot.counters, snapshot.identity.serial)
+    yield _write_trays, (snapshot.trays,)
+    if tally:
+        watched = {label: (known.tracked, known.installed) for label, known in life.supplies.items()}
+        yield _write_used, (rows, tally.used)
+        yield _write_lives, (rows, watched, tally.replaced)
+        yield _write_months, (life.recent_months,)
+        yield _write_events, (tally.anomalies, tally.jams, tally.alerts)
+    # What is true of the moment only, and must go when the printer does.
+    yield _write_openings, (snapshot.bins, snapshot.covers)
+    yield _write_errors, (snapshot.errors,)
+    yield _write_state, (snapshot.state,)
+    yield _write_alerts, (snapshot.alerts,)
 
 
-def _write_times(writer: LineWriter, record: Record) -> None:
-    writer.add_known(f.LAST_SUCCESS, record.last_success)
-    writer.add_known(f.BOOT, record.boot)
-    writer.add_known(f.IDENTITY_CHANGED, record.identity_changed)
+# ---- the printer
 
 
-def _write_thresholds(writer: LineWriter, thresholds: Thresholds, **supply: str) -> None:
-    writer.add(f.SUPPLY_THRESHOLD, float(thresholds.warning), level="warning", **supply)
-    writer.add(f.SUPPLY_THRESHOLD, float(thresholds.error), level="error", **supply)
+def _write_poll(writer: LineWriter, up: int, cost: tuple[float, int], polls: int, faults: int) -> None:
+    duration, requests = cost
+    writer.add(f.UP, up)
+    writer.add(f.POLL_DURATION, duration)
+    writer.add(f.POLL_REQUESTS, requests)
+    writer.add(f.POLLS, polls)
+    writer.add(f.POLL_FAULTS, faults)
 
 
-def _write_lasting(writer: LineWriter, record: Record, snapshot: Snapshot) -> None:
-    """Write what stays while a printer is silent: it asleep must not make a toner alert come and go."""
-    identity = snapshot.identity
+def _write_failures(writer: LineWriter, failures: Mapping[str, int]) -> None:
+    for reason in (*FAILURE_REASONS, *sorted(failures.keys() - set(FAILURE_REASONS))):
+        writer.add(f.POLL_FAILURES, failures.get(reason, 0), reason=reason)
+
+
+def _write_times(
+    writer: LineWriter, last_success: float | None, boot: float | None, identity_changed: float | None
+) -> None:
+    writer.add_known(f.LAST_SUCCESS, last_success)
+    writer.add_known(f.BOOT, boot)
+    writer.add_known(f.IDENTITY_CHANGED, identity_changed)
+
+
+def _write_status(writer: LineWriter, now: Since[str], excused: bool | None, maintenance: bool | None) -> None:
+    for status in STATUSES:
+        writer.add(f.STATUS, int(status == now.status), status=status)
+    writer.add(f.STATUS_CHANGED, now.at)
+    writer.add_known(f.EXPECTED_OFF, None if excused is None else int(excused))
+    writer.add_known(f.MAINTENANCE, None if maintenance is None else int(maintenance))
+
+
+def _write_info(writer: LineWriter, address: str, identity: Identity) -> None:
     writer.add(
         f.INFO,
         1,
-        address=record.address,
+        address=address,
         vendor=identity.vendor,
         model=identity.model,
         serial=identity.serial,
         firmware=identity.firmware,
         hostname=identity.hostname,
     )
-    for supply in snapshot.supplies:
-        _write_supply(writer, supply, record)
-    writer.add(f.IMPLAUSIBLE, sum(supply.says is Level.IMPLAUSIBLE for supply in snapshot.supplies))
-    if snapshot.pages is not None:
-        writer.add(f.PAGES, snapshot.pages, serial=identity.serial, unit=snapshot.pages_unit)
-    _write_counters(writer, snapshot.counters, identity.serial)
-    _write_trays(writer, snapshot)
-    if record.tally:
-        _write_life(writer, record.life, record.tally)
+
+
+# ---- supplies
+
+
+def _write_thresholds(writer: LineWriter, thresholds: Thresholds, rows: Sequence[SupplyRow]) -> None:
+    _write_both(writer, thresholds)
+    for row in rows:
+        if row.overridden:
+            _write_both(writer, row.thresholds, supply=row.supply)
+
+
+def _write_both(writer: LineWriter, thresholds: Thresholds, **supply: str) -> None:
+    writer.add(f.SUPPLY_THRESHOLD, float(thresholds.warning), level="warning", **supply)
+    writer.add(f.SUPPLY_THRESHOLD, float(thresholds.error), level="error", **supply)
+
+
+def _write_levels(writer: LineWriter, supplies: Sequence[Supply]) -> None:
+    for supply in supplies:
+        if supply.ratio is not None:
+            writer.add_labelled(f.SUPPLY_LEVEL, float(supply.ratio), _labels(supply.row))
+    writer.add(f.IMPLAUSIBLE, sum(supply.says is Level.IMPLAUSIBLE for supply in supplies))
+
+
+def _write_raw_levels(writer: LineWriter, supplies: Sequence[Supply]) -> None:
+    """Write the device's own numbers, where they are no per cent."""
+    for supply in supplies:
+        unit = supply.row.unit
+        if unit == "percent" or (unit in _VAGUE_UNITS and supply.capacity == 100):
+            continue
+        labels = f"{_labels(supply.row)},{label_pairs([('unit', unit)])}"
+        if supply.capacity:
+            writer.add_labelled(f.SUPPLY_CAPACITY, supply.capacity, labels)
+        if supply.level is not None:
+            writer.add_labelled(f.SUPPLY_RAW_LEVEL, supply.level, labels)
+
+
+def _write_words(writer: LineWriter, rows: Sequence[SupplyRow]) -> None:
+    for row in rows:
+        words = label_pairs([("description", row.description), ("part", row.part), ("unit", row.unit)])
+        writer.add_labelled(f.SUPPLY_INFO, 1, f"{_labels(row)},{words}")
+
+
+def _write_statuses(writer: LineWriter, rows: Sequence[SupplyRow], statuses: Mapping[str, Since[Severity]]) -> None:
+    for row in rows:
+        if since := statuses.get(row.supply):
+            writer.add_labelled(f.SUPPLY_STATUS, since.status, _labels(row))
+            writer.add_labelled(f.SUPPLY_STATUS_CHANGED, since.at, _labels(row))
+
+
+def _write_used(writer: LineWriter, rows: Sequence[SupplyRow], used: Mapping[str, float]) -> None:
+    for row in rows:
+        if row.supply in used:
+            writer.add_labelled(f.SUPPLY_USED, used[row.supply], _labels(row))
+
+
+def _write_lives(
+    writer: LineWriter,
+    rows: Sequence[SupplyRow],
+    watched: Mapping[str, tuple[float, float | None]],
+    replaced: Mapping[str, int],
+) -> None:
+    """Write since when each supply is watched, and what was seen of cartridges."""
+    for row in rows:
+        if row.supply not in watched:
+            continue
+        tracked, installed = watched[row.supply]
+        writer.add_labelled(f.SUPPLY_TRACKED_SINCE, max(tracked, installed or 0.0), _labels(row))
+        writer.add_labelled(f.SUPPLY_REPLACED, replaced.get(row.supply, 0), _labels(row))
+        if installed is not None:
+            writer.add_labelled(f.SUPPLY_INSTALLED, installed, _labels(row))
+
+
+def _labels(row: SupplyRow) -> str:
+    return _supply_labels(row.supply, row.kind, row.color)
+
+
+@functools.lru_cache(maxsize=4096)
+def _supply_labels(supply: str, kind: str, color: str) -> str:
+    return label_pairs((("supply", supply), ("kind", kind), ("color", color)))
+
+
+# ---- pages and trays
+
+
+def _write_pages(writer: LineWriter, pages: int | None, unit: str, serial: str) -> None:
+    if pages is not None:
+        writer.add(f.PAGES, pages, serial=serial, unit=unit)
 
 
 def _write_counters(writer: LineWriter, counters: Counters, serial: str) -> None:
@@ -97,52 +238,20 @@ def _write_counters(writer: LineWriter, counters: Counters, serial: str) -> None
             writer.add(family, count, serial=serial)
 
 
-def _write_supply(writer: LineWriter, supply: Supply, record: Record) -> None:
-    row, since = supply.row, record.supplies.get(supply.row.supply)
-    labels = label_pairs([("supply", row.supply), ("kind", row.kind), ("color", row.color)])
-    if supply.ratio is not None:
-        writer.add_labelled(f.SUPPLY_LEVEL, float(supply.ratio), labels)
-    if since:
-        writer.add_labelled(f.SUPPLY_STATUS, since.status, labels)
-        writer.add_labelled(f.SUPPLY_STATUS_CHANGED, since.at, labels)
-    if record.tally:
-        _write_supply_life(writer, row.supply, labels, record.life, record.tally)
-    words = label_pairs([("description", row.description), ("part", row.part), ("unit", row.unit)])
-    writer.add_labelled(f.SUPPLY_INFO, 1, f"{labels},{words}")
-    is_percent = row.unit == "percent" or (row.unit in _VAGUE_UNITS and supply.capacity == 100)
-    if not is_percent:
-        unit = label_pairs([("unit", row.unit)])
-        if supply.capacity:
-            writer.add_labelled(f.SUPPLY_CAPACITY, supply.capacity, f"{labels},{unit}")
-        if supply.level is not None:
-            writer.add_labelled(f.SUPPLY_RAW_LEVEL, supply.level, f"{labels},{unit}")
-    if row.overridden:
-        _write_thresholds(writer, row.thresholds, supply=row.supply)
-
-
-def _write_supply_life(writer: LineWriter, supply: str, labels: str, life: Life, tally: Tally) -> None:
-    """Write what was seen of a supply since it is watched."""
-    if supply in tally.used:
-        writer.add_labelled(f.SUPPLY_USED, tally.used[supply], labels)
-    if known := life.supplies.get(supply):
-        writer.add_labelled(f.SUPPLY_TRACKED_SINCE, known.tracked_since, labels)
-        writer.add_labelled(f.SUPPLY_REPLACED, tally.replaced.get(supply, 0), labels)
-        if known.installed is not None:
-            writer.add_labelled(f.SUPPLY_INSTALLED, known.installed, labels)
-
-
-def _write_life(writer: LineWriter, life: Life, tally: Tally) -> None:
-    """Write what was seen of a printer since it is watched."""
-    for month, pages in life.recent_months.items():
+def _write_months(writer: LineWriter, months: Mapping[str, int]) -> None:
+    for month, pages in months.items():
         writer.add(f.MONTH_PAGES, pages, month=month)
-    writer.add(f.ANOMALIES, tally.anomalies)
-    writer.add(f.JAMS, tally.jams)
-    for kind in tally.alerts:
+
+
+def _write_events(writer: LineWriter, anomalies: int, jams: int, alerts: Sequence[AlertCount]) -> None:
+    writer.add(f.ANOMALIES, anomalies)
+    writer.add(f.JAMS, jams)
+    for kind in alerts:
         writer.add(f.ALERT_EVENTS, kind.count, code=kind.code, group=kind.group, level=kind.level)
 
 
-def _write_trays(writer: LineWriter, snapshot: Snapshot) -> None:
-    for tray in snapshot.trays:
+def _write_trays(writer: LineWriter, trays: Sequence[Tray]) -> None:
+    for tray in trays:
         row = tray.row
         labels = label_pairs([("tray", row.tray), ("kind", row.kind), ("media", tray.media)])
         if tray.ratio is not None:
@@ -153,24 +262,31 @@ def _write_trays(writer: LineWriter, snapshot: Snapshot) -> None:
             writer.add_labelled(f.TRAY_CAPACITY, row.capacity, labels)
 
 
-def _write_momentary(writer: LineWriter, snapshot: Snapshot) -> None:
-    """Write what is true of the moment only, and must go when the printer does."""
-    for bin_ in snapshot.bins:
+# ---- what is true of the moment only, and must go when the printer does
+
+
+def _write_openings(writer: LineWriter, bins: Sequence[Bin], covers: Sequence[tuple[str, bool]]) -> None:
+    for bin_ in bins:
         writer.add(f.OUTPUT_LEVEL, float(bin_.ratio), bin=bin_.bin)
-    for cover, is_open in snapshot.covers:
+    for cover, is_open in covers:
         writer.add(f.COVER_OPEN, int(is_open), cover=cover)
-    if snapshot.errors is not None:
+
+
+def _write_errors(writer: LineWriter, errors: frozenset[str] | None) -> None:
+    if errors is not None:
         for bit in ERROR_BITS:
-            writer.add(f.ERROR, int(bit in snapshot.errors), error=bit)
-    if snapshot.state is not None:
+            writer.add(f.ERROR, int(bit in errors), error=bit)
+
+
+def _write_state(writer: LineWriter, now: str | None) -> None:
+    if now is not None:
         for state in PRINTER_STATES.values():
-            writer.add(f.STATE, int(state == snapshot.state), state=state)
-    _write_alerts(writer, snapshot.alerts)
+            writer.add(f.STATE, int(state == now), state=state)
 
 
-def _write_alerts(writer: LineWriter, alerts: tuple[Alert, ...]) -> None:
+def _write_alerts(writer: LineWriter, alerts: Sequence[Alert]) -> None:
     """Write the worst, and rows with equal labels once: an agent may list the same trouble twice."""
-    alerts = tuple(sorted(alerts, key=lambda alert: _ALERT_RANKS.index(alert.level)))
+    alerts = sorted(alerts, key=lambda alert: _ALERT_RANKS.index(alert.level))
     rows = dict.fromkeys((a.level, a.code, a.group, a.training) for a in alerts)
     for level, code, group, training in list(rows)[:MAX_ALERTS]:
         writer.add(f.ALERT, 1, level=level, code=code, group=group, training=training)

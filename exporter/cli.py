@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import io
 import ipaddress
 import logging
@@ -38,6 +39,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_CONFIG = Path("config.yaml")
 DEFAULT_ADDRESS = ":10143"
+# What is known of a fleet lives long and holds no cycles: to look through all of it every few polls takes a quarter of
+# the time that 1,000 printers take.
+_GC_THRESHOLDS = (50_000, 20, 100)
 
 _FIRST_STEPS = """\
 first steps:
@@ -475,6 +479,7 @@ def _greet(url: str, telemetry_path: str, hosts: Sequence[str], *, is_first: boo
 async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], None] = log.debug) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads. `greet` is told where, once it is reached there."""
     _raise_file_limit(app.printer_count)
+    gc.set_threshold(*_GC_THRESHOLDS)
     web_config = webfile.Watched(options.web_config_file)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -27,7 +27,7 @@ from exporter.simulator.ber import (
     encode_varbind,
 )
 from exporter.simulator.mib import Mib
-from exporter.snmp.client import Client
+from exporter.snmp.client import MOST_REPETITIONS, Client
 from exporter.snmp.engines import Engines
 from tests.support.agents import own_address
 from tests.support.fleet import printer, snapshot_of
@@ -241,7 +241,7 @@ async def test_ignored_getbulk_is_replaced_by_getnext_remembered_and_forgotten_a
         peer.mib.set(uptime=5)
         peer.agent._hook = None
         check_rest(await peer.snapshot())
-        assert peer.client.learnt.repetitions == 25
+        assert peer.client.learnt.repetitions == MOST_REPETITIONS
 
 
 @pytest.mark.parametrize("engine", ENGINES)

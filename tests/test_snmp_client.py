@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.config import CommunityCredentials, Credentials, UserCredentials
-from exporter.snmp.client import MAX_CHUNK, MAX_OCTETS, MAX_ROWS, Client, Learnt, Walked
+from exporter.snmp.client import MAX_CHUNK, MAX_OCTETS, MAX_ROWS, MOST_REPETITIONS, Client, Learnt, Walked
 from exporter.snmp.errors import Auth, Protocol, Refused, Resolve, SnmpError, Timeout
 from exporter.snmp.resolve import MAX_LOOKUPS
 from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value, Walk
@@ -86,8 +86,8 @@ def refuse_more_than(limit: int) -> Callable[[Sequence[str]], bool]:
 async def test_objects_are_asked_in_chunks_and_absent_ones_are_missing() -> None:
     agent = FakeAgent()
     client = await begun(agent)
-    assert await client.get([*OIDS[:50], "1.3.6.1.2.1.99.0"]) == dict.fromkeys(OIDS[:50], 7)
-    assert [len(oids) for oids in agent.asked] == [1 + MAX_CHUNK, 1 + 51 - MAX_CHUNK]
+    assert await client.get([*OIDS[:70], "1.3.6.1.2.1.99.0"]) == dict.fromkeys(OIDS[:70], 7)
+    assert [len(oids) for oids in agent.asked] == [1 + MAX_CHUNK, 1 + 71 - MAX_CHUNK]
     assert client.requests == 2
 
 
@@ -153,7 +153,7 @@ async def test_sizes_that_lost_packets_taught_are_learnt_anew() -> None:
     await client.get(OIDS[:40])
     client.learnt.repetitions = 0
     client.forget_sizes()
-    assert (client.learnt.chunk, client.learnt.repetitions) == (MAX_CHUNK, 25)
+    assert (client.learnt.chunk, client.learnt.repetitions) == (MAX_CHUNK, MOST_REPETITIONS)
 
 
 async def test_an_empty_walk_is_doubted_until_getbulk_has_brought_a_row() -> None:
@@ -351,6 +351,30 @@ async def test_pages_too_large_to_read_are_halved_and_the_size_remembered() -> N
     assert (await client.walk(ROOT)).rows == rows(1)
     assert (await client.walk(ROOT)).rows == rows(1)
     assert agent.walks == [25, 12, 6, 6]
+
+
+async def test_a_walk_that_brings_what_was_known_ends_with_its_first_answer() -> None:
+    agent = FakeAgent(pages=lambda: [rows(*range(1, 31))])
+    client = await begun(agent)
+    known = [oid for oid, _ in (await client.walk(ROOT)).rows]
+    before = client.requests
+    assert await client.walk(ROOT, known=known) == Walked(rows(*range(1, 31)), whole=True)
+    assert client.requests - before == 1
+    assert agent.walks == [25, 31], "with room for a row more"
+
+
+@pytest.mark.parametrize("pages", [[rows(1), rows(2, 3)], [rows(1, 2, 3)], [rows(1), rows(2)], [rows(2)]])
+async def test_a_walk_that_brings_anything_else_goes_on_to_the_end(pages: list[list[Row]]) -> None:
+    client = await begun(FakeAgent(pages=lambda: pages))
+    assert (await client.walk(ROOT, known=[oid for oid, _ in rows(1, 2)])).rows == [
+        row for page in pages for row in page
+    ]
+
+
+async def test_a_table_of_one_known_row_is_walked_on_where_rows_come_one_by_one() -> None:
+    agent = FakeAgent(pages=lambda: [rows(1), rows(2)])
+    client = await begun(agent, credentials=V2C.model_copy(update={"version": "1"}))
+    assert (await client.walk(ROOT, known=[oid for oid, _ in rows(1)])).rows == rows(1, 2)
 
 
 async def test_v1_walks_with_getnext() -> None:

@@ -16,8 +16,8 @@ from exporter.cameras.model import Camera, Device, Status, View
 from exporter.config import ConfigError, Fault
 from exporter.metrics import families as f
 from exporter.metrics.exporter import Self, self_registry
-from exporter.web.discovery import Entry
 from exporter.metrics.lines import Lines, LineWriter, label_pairs
+from exporter.web.discovery import Entry
 from exporter.web.exposition import Group
 from exporter.web.listeners import listen
 from exporter.web.server import COLLECTABLE, TIMEOUT_HEADER, application, runner, scrape_timeout

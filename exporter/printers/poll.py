@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.config import Polling, Printer
+from exporter.memo import Memo
 from exporter.printers import decode, mib
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
 from exporter.printers.vendors.maker import Maker, Private, instances
@@ -59,6 +60,8 @@ class PrinterPoller:
         self._uptime_at = 0.0
         self._complained = False
         self._filled: set[str] = set()
+        self._known: dict[str, list[str]] = {}
+        self._rows: dict[str, Memo[[mib.Table, tuple[Row, ...]], decode.Rows]] = {}
         self._ragged: set[str] = set()
         self._by_columns: set[str] = set()
 
@@ -167,8 +170,9 @@ class PrinterPoller:
             return await self._columns(table)
         if self._client.walks_singly and (found := await self._columns(table, if_first=True)):
             return found
-        walked = await self._client.walk(table.entry)
-        found = decode.table_rows(table, walked.rows)
+        walked = await self._client.walk(table.entry, known=self._known.get(table.name, ()))
+        self._known[table.name] = [oid for oid, _ in walked.rows] if walked.whole else []
+        found = self._rows_of(table)(table, tuple(walked.rows))
         if not walked.whole:
             self._by_columns.add(table.name)
             found = await self._columns(table)
@@ -177,6 +181,10 @@ class PrinterPoller:
             found = decode.merge_rows(found, await self._columns(table, gently=True))
         (self._filled.add if found else self._filled.discard)(table.name)
         return found
+
+    def _rows_of(self, table: mib.Table) -> Memo[[mib.Table, tuple[Row, ...]], decode.Rows]:
+        """Return what sorts the rows of a table; the same rows are the very object of last time."""
+        return self._rows.setdefault(table.name, Memo(decode.table_rows))
 
     def _is_doubtful(self, table: mib.Table, found: decode.Rows) -> bool:
         """Tell whether cells are missing that should be there; a table that is ragged by nature is asked again once."""

@@ -18,8 +18,10 @@ from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value
 
 T = TypeVar("T")
 
-MAX_CHUNK = 40
+MAX_CHUNK = 60
 MAX_REPETITIONS = 25
+# Of a table whose size is known.
+MOST_REPETITIONS = 60
 # Bounds on one walk: more than any printer's table holds, far less than a hostile one could send.
 MAX_ROWS = 2_000
 MAX_OCTETS = 1_000_000
@@ -46,7 +48,7 @@ class Learnt:
     has_uptime: bool = True
     bulk_proven: bool = False
     chunk: int = MAX_CHUNK
-    repetitions: int = MAX_REPETITIONS
+    repetitions: int = MOST_REPETITIONS
     unreadable: set[str] = field(default_factory=set)
     doubted: set[str] = field(default_factory=set)
     proven: bool = False
@@ -238,14 +240,17 @@ class Client:
             start += len(chunk)
         return found
 
-    async def walk(self, root: str, limit: int = MAX_ROWS, *, gently: bool = False) -> Walked:
+    async def walk(
+        self, root: str, limit: int = MAX_ROWS, *, gently: bool = False, known: Sequence[str] = ()
+    ) -> Walked:
         """Return the rows below `root`, at most `limit`, as far as they can be had; raises SnmpError.
 
         Rows end where OIDs cease to increase (RFC 3416 section 4.2.2), at a bound, and at what cannot be read.
-        `gently`: in answers of few rows.
+        `gently`: in answers of few rows. `known` are the OIDs of last time: where the same ones come again, in one
+        answer that had room for more, nothing is asked of what follows them. A row more would show among them.
         """
-        most = _GENTLE_REPETITIONS if gently else MAX_REPETITIONS
-        walked = await self._walk_in_pages(root, limit, min(most, self.learnt.repetitions))
+        most = _GENTLE_REPETITIONS if gently else max(MAX_REPETITIONS, min(len(known) + 1, MOST_REPETITIONS))
+        walked = await self._walk_in_pages(root, limit, min(most, self.learnt.repetitions), known)
         if walked.rows:
             self.learnt.bulk_proven |= not self.walks_singly
         elif not self.walks_singly and not self.learnt.bulk_proven:
@@ -255,12 +260,12 @@ class Client:
                 self.learnt.repetitions = 0
         return walked
 
-    async def _walk_in_pages(self, root: str, limit: int, most: int) -> Walked:
+    async def _walk_in_pages(self, root: str, limit: int, most: int, known: Sequence[str] = ()) -> Walked:
         repetitions = 0 if self.version == "1" else most
         while True:
             rows: list[Row] = []
             try:
-                whole = await self._walk(root, repetitions, rows, limit)
+                whole = await self._walk(root, repetitions, rows, limit, known)
             except (Timeout, Protocol) as error:
                 if not self._heard:
                     raise
@@ -358,12 +363,15 @@ class Client:
             answer.pop(SYS_UPTIME, None)
         return answer
 
-    async def _walk(self, root: str, repetitions: int, rows: list[Row], limit: int) -> bool:
+    async def _walk(self, root: str, repetitions: int, rows: list[Row], limit: int, known: Sequence[str]) -> bool:
         """Add the rows to `rows`; return whether the agent ended the walk, and not one of our guards."""
         walk = self._opened().walk(root, repetitions)
         last: tuple[int, ...] = ()
         octets = 0
         while page := await self._patiently(lambda: walk.page(self._timeout)):
+            if repetitions > len(known) and [oid for oid, _ in page] == known:
+                rows += page
+                break
             for oid, value in page:
                 key = tuple(map(int, oid.split(".")))
                 octets += len(value) if isinstance(value, bytes | str) else 0

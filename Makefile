@@ -23,7 +23,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/printcam-exporter demo
 
 test: $(VENV)/.dev servers $(GRAFANA)/node_modules
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -458,7 +458,7 @@ async def test_each_cycle_is_written_without_anybody_waiting_for_it(desk: Desk) 
         assert app.saver
         await app.scrape(["printers"], 10)
         await app.saver.saved()
-        assert await desk.documents() == {"printer": ["P"], "snapshot": ["P"], "engine": ["SNMPD-1"]}
+        assert await desk.documents() == {"printer": ["P"], "snapshot": ["P"], "engine": ["SNMPD-1"], "heard": ["all"]}
 
 
 async def test_a_printer_forgotten_by_a_command_begins_anew_with_the_next_cycle(desk: Desk) -> None:

@@ -48,7 +48,7 @@ def known(*names: tuple[str, str]) -> Changes:
 
 def documents(path: Path) -> set[Key]:
     with closing(State(path, read_only=True)) as state:
-        return {(kind, key) for kind in (*KINDS, KIND) for key in state.documents(kind)}
+        return {(kind, key) for kind in (RECORD, SNAPSHOT, ENGINE, KIND) for key in state.documents(kind)}
 
 
 @pytest.mark.parametrize("what", ["Accounting", "A1"])

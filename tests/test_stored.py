@@ -17,7 +17,9 @@ from exporter.printers.model import Failure, Snapshot
 from exporter.printers.record import Record, Since, after_poll, lasting
 from exporter.printers.status import Severity
 from exporter.printers.stored import (
+    ALL,
     ENGINE,
+    HEARD,
     KINDS,
     RECORD,
     SNAPSHOT,
@@ -106,12 +108,12 @@ def test_every_field_of_a_life_comes_back() -> None:
 
 def test_every_field_of_a_record_comes_back_but_for_those_of_the_process() -> None:
     kept = Kept("printer:161", RECORDED)
-    assert load_record("P", dump_record(kept)) == kept
     of_the_process = {"doubts", "poll", "polls", "failures", "faults", "happened"}
-    elsewhere = {"snapshot", "life"}
+    elsewhere = {"snapshot", "life", "last_success"}
+    assert load_record("P", dump_record(kept)).record == replace(RECORDED, last_success=None)
     for each in fields(Record):
         is_set = getattr(RECORDED, each.name) != getattr(Record(), each.name)
-        assert is_set == (each.name not in of_the_process | elsewhere), each.name
+        assert is_set == (each.name not in (of_the_process | elsewhere) - {"last_success"}), each.name
 
 
 def test_what_counts_polls_is_not_kept() -> None:
@@ -237,18 +239,35 @@ def keys(changes: Changes) -> set[Key]:
     return set(changes.documents)
 
 
-MINE = {(RECORD, "Accounting"), (SNAPSHOT, "Accounting"), (ENGINE, "VNB3J00001")}
+ANSWERED = (HEARD, ALL)
+MINE = {(RECORD, "Accounting"), (SNAPSHOT, "Accounting"), (ENGINE, "VNB3J00001"), ANSWERED}
 
 
-def test_only_what_changed_is_written_and_an_idle_printer_costs_one_small_document() -> None:
+def test_only_what_changed_is_written_and_of_idle_printers_only_when_they_answered() -> None:
     printers = Printers()
     polled(printers, printer(), SMALL, AT)
     assert keys(collected(printers)) == MINE
     assert keys(collected(printers)) == set()
     polled(printers, printer(), SMALL, AT + MINUTE)
-    assert keys(collected(printers)) == {(RECORD, "Accounting")}
+    assert collected(printers).documents == {ANSWERED: f'{{"Accounting": {AT + MINUTE}}}'}
     polled(printers, printer(), replace(SMALL, pages=1240), AT + 2 * MINUTE)
     assert keys(collected(printers)) == MINE
+    polled(printers, printer(), TIMEOUT, AT + 3 * MINUTE)
+    assert keys(collected(printers)) == {(RECORD, "Accounting")}
+
+
+def test_when_an_idle_printer_answered_last_survives_a_restart() -> None:
+    printers = Printers()
+    documents: dict[Key, str] = {}
+    for minute in range(3):
+        polled(printers, printer(), SMALL, AT + minute * MINUTE)
+        documents |= in_file(collected(printers))
+    assert Printers(documents).record_of(printer()).last_success == AT + 2 * MINUTE
+
+
+def test_times_of_answers_that_cannot_be_read_are_an_error() -> None:
+    with pytest.raises(ValueError, match="times of answers: "):
+        Printers({ANSWERED: '{"Accounting": "yesterday"}'})
 
 
 def test_many_documents_are_made_in_small_pieces() -> None:
@@ -256,7 +275,7 @@ def test_many_documents_are_made_in_small_pieces() -> None:
     for number in range(300):
         polled(printers, printer(f"P{number}"), of_serial(f"A{number}"), AT)
     sizes = [len(piece.documents) for piece in printers.changes()]
-    assert sum(sizes) == 900
+    assert sum(sizes) == 901
     assert max(sizes) <= 50
 
 
@@ -421,7 +440,7 @@ def test_a_forgotten_printer_is_gone_with_its_engine_and_begins_anew() -> None:
     printers.forget((RECORD, "Accounting"))
     assert told == ["Accounting"]
     assert (printers.record_of(printer()), printers.lives) == (Record(), {})
-    assert [printers.dump(key) for key in sorted(MINE)] == [None] * 3
+    assert [printers.dump(key) for key in sorted(MINE - {ANSWERED})] == [None] * 3
     record = polled(printers, printer(), replace(SMALL, pages=2000), AT + MINUTE)
     assert record.life.recent_months == {"2026-09": 0}
 

@@ -95,7 +95,7 @@ def _the_one(name: str, cameras: set[str], printers: set[str]) -> Key:
 def _stored_serials(state: State, path: str) -> dict[str, str]:
     """Return the serial number of each printer that the state holds, by name; raises StateError."""
     # All kinds are read, since `write` looks for what others changed since then.
-    records, _, _ = (state.documents(kind) for kind in KINDS)
+    records, *_ = [state.documents(kind) for kind in KINDS]
     try:
         return {name: load_record(name, text).record.serial for name, text in records.items()}
     except ValueError as error:

@@ -1,8 +1,13 @@
-"""What is kept of printers: the record and the last snapshot by name, the life of each engine by serial number."""
+"""What is kept of printers: the record and the last snapshot by name, the life of each engine by serial number.
 
+When each printer last answered moves with every poll, and often nothing else: all of that is one document.
+"""
+
+import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import islice
+from operator import attrgetter
 from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -19,7 +24,10 @@ T = TypeVar("T")
 RECORD: Final = "printer"
 SNAPSHOT: Final = "snapshot"
 ENGINE: Final = "engine"
-KINDS: Final = (RECORD, SNAPSHOT, ENGINE)
+HEARD: Final = "heard"
+ALL: Final = "all"
+"""The key of the one document of its kind."""
+KINDS: Final = (RECORD, SNAPSHOT, ENGINE, HEARD)
 
 MAX_ENGINES = 10_000
 """More are not remembered: a printer that makes up serial numbers must not fill the memory."""
@@ -37,8 +45,10 @@ class Kept:
 
 
 _KEPT, _SNAPSHOT, _LIFE = TypeAdapter(Kept), TypeAdapter(Snapshot), TypeAdapter(Life)
+_HEARD = TypeAdapter(dict[str, float])
 # These live in documents of their own, or end with the process.
-_NOT_IN_RECORD = {"snapshot", "life", "poll", "happened", "polls", "faults", "failures"}
+_NOT_IN_RECORD = {"snapshot", "life", "poll", "happened", "doubts", "polls", "faults", "failures", "last_success"}
+_IN_RECORD = attrgetter(*(field.name for field in fields(Record) if field.name not in _NOT_IN_RECORD))
 
 
 def dump_record(kept: Kept) -> str:
@@ -79,6 +89,11 @@ def load_life(key: str, text: str) -> Life:
     return _loaded(_LIFE, f"engine {key}", text)
 
 
+def load_heard(text: str) -> dict[str, float]:
+    """Return when each printer last answered, by name; raises ValueError for what was not written as such."""
+    return _loaded(_HEARD, "times of answers", text)
+
+
 def engine_of(name: str, serial: str) -> str:
     """Return the key of an engine: its serial number, else the name of the printer."""
     is_usable = lifecycle.is_distinct(serial) and not serial.startswith(_NAMED)
@@ -111,9 +126,11 @@ class Printers:
         for (kind, key), text in stored.items():
             if kind == ENGINE:
                 self.lives[key] = load_life(key, text)
+        heard = load_heard(stored.get((HEARD, ALL), "{}"))
         for (kind, name), text in stored.items():
             if kind == RECORD:
-                self._kept[name] = self._whole(load_record(name, text), name, stored.get((SNAPSHOT, name)))
+                kept = self._whole(load_record(name, text), name, stored.get((SNAPSHOT, name)))
+                self._kept[name] = replace(kept, record=replace(kept.record, last_success=heard.get(name)))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -128,9 +145,13 @@ class Printers:
     def settled(self, printer: Printer, record: Record) -> None:
         """Take over what a poll has led to."""
         name = printer.name
-        before = self._kept[name].record if name in self._kept else Record()
-        self._kept[name] = Kept(host_of(printer), record)
-        self._dirty.add((RECORD, name))
+        kept = self._kept.get(name) or Kept("")
+        before, now = kept.record, Kept(host_of(printer), record)
+        self._kept[name] = now
+        if kept.host != now.host or _IN_RECORD(before) != _IN_RECORD(record):
+            self._dirty.add((RECORD, name))
+        if before.last_success != record.last_success:
+            self._dirty.add((HEARD, ALL))
         if _lasting(before) != _lasting(record):
             self._dirty.add((SNAPSHOT, name))
         engine = engine_of(name, record.serial)
@@ -157,6 +178,9 @@ class Printers:
         kind, name = key
         if kind == ENGINE:
             return dump_life(self.lives[name]) if name in self.lives else None
+        if kind == HEARD:
+            heard = {label: kept.record.last_success for label, kept in self._kept.items()}
+            return json.dumps({label: at for label, at in heard.items() if at is not None})
         kept = self._kept.get(name)
         if kind == RECORD:
             return dump_record(kept) if kept else None

@@ -11,7 +11,7 @@ from exporter.memo import Memo
 from exporter.printers import decode, mib
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
 from exporter.printers.vendors.maker import Maker, Private, instances
-from exporter.snmp.client import Client
+from exporter.snmp.client import Client, Walked
 from exporter.snmp.errors import Protocol, SnmpError, Timeout
 from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value
 
@@ -171,8 +171,7 @@ class PrinterPoller:
         if self._client.walks_singly and (found := await self._columns(table, if_first=True)):
             return found
         walked = await self._client.walk(table.entry, known=self._known.get(table.name, ()))
-        self._known[table.name] = [oid for oid, _ in walked.rows] if walked.whole else []
-        found = self._rows_of(table)(table, tuple(walked.rows))
+        found = self._sorted(table, walked)
         if not walked.whole:
             self._by_columns.add(table.name)
             found = await self._columns(table)
@@ -182,9 +181,12 @@ class PrinterPoller:
         (self._filled.add if found else self._filled.discard)(table.name)
         return found
 
-    def _rows_of(self, table: mib.Table) -> Memo[[mib.Table, tuple[Row, ...]], decode.Rows]:
-        """Return what sorts the rows of a table; the same rows are the very object of last time."""
-        return self._rows.setdefault(table.name, Memo(decode.table_rows))
+    def _sorted(self, table: mib.Table, walked: Walked) -> decode.Rows:
+        """Sort what a walk returned; of a table that is polled the same rows are the very object of last time."""
+        if table not in mib.POLLED_TABLES:
+            return decode.table_rows(table, walked.rows)
+        self._known[table.name] = [oid for oid, _ in walked.rows] if walked.whole else []
+        return self._rows.setdefault(table.name, Memo(decode.table_rows))(table, tuple(walked.rows))
 
     def _is_doubtful(self, table: mib.Table, found: decode.Rows) -> bool:
         """Tell whether cells are missing that should be there; a table that is ragged by nature is asked again once."""

@@ -18,7 +18,7 @@ from exporter.metrics import cameras as camera_metrics
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
 from exporter.metrics.lines import Lines
-from exporter.metrics.printers import Renderer
+from exporter.metrics.printers import Renderer, render
 from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import poller_for
 from exporter.printers.record import NO_LIVES, Record, after_poll
@@ -205,7 +205,7 @@ class App:
         device = self._listed(target) or await self._unlisted.find(target)
         await self.cycle.refresh(device, timeout)
         if self._unlisted.holds(device):
-            return self._render(device)
+            return render(device.printer, device.record, self._place(device))
         return self._lines.get(device.printer.name, {})
 
     def _listed(self, target: str) -> Device | None:

@@ -181,6 +181,16 @@ async def test_no_more_unlisted_hosts_are_kept_than_fit(monkeypatch: pytest.Monk
         assert [app._unlisted.holds(device) for device in devices] == [False, False, True, True, True]
 
 
+async def test_nothing_is_kept_of_unlisted_hosts_but_those_that_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unlisted, "MAX_UNLISTED", 2)
+    async with running("printers: []\nprobe: { allow: [127.0.0.0/8] }") as (app, _):
+        for _ in range(5):
+            await app.probe(own_address(), 10)
+        kept = {name: len(held) for name, held in vars(app).items() if isinstance(held, dict) and held}
+        assert kept == {}
+        assert len(app._unlisted._devices) == 2
+
+
 async def test_an_unlisted_printer_takes_the_defaults_and_leaves_nothing_in_the_state(tmp_path: Path) -> None:
     text = "printers: []\nprinter_defaults: { labels: { floor: '1' } }\nprobe: { allow: [127.0.0.0/8] }"
     async with agent() as host, running(text, tmp_path / "state.db") as (app, _), serving(app) as client:

@@ -37,6 +37,7 @@ class Unlisted:
         self._resolve = resolve
         self._make = make
         self._devices: OrderedDict[str, Device] = OrderedDict()
+        self._closed = False
 
     async def find(self, target: str) -> Device:
         """Return the device of a target; raises TargetError.
@@ -47,6 +48,8 @@ class Unlisted:
         if not self._allow:
             raise TargetError("no printer of the config has this name or host, and probe.allow allows no others")
         address, port = await self._locate(target)
+        if self._closed:
+            raise TargetError("the config was read again meanwhile; ask again")
         if not any(ip_address(address) in network for network in self._allow):
             raise TargetError("this host is in no network of probe.allow", is_forbidden=True)
         known = self._devices.get(target)
@@ -63,7 +66,8 @@ class Unlisted:
         return self._devices.get(device.printer.name) is device
 
     def close(self) -> None:
-        """Stop and drop all."""
+        """Stop and drop all, and find none from now on."""
+        self._closed = True
         for target in tuple(self._devices):
             self._drop(target)
 

@@ -208,6 +208,26 @@ async def test_a_reload_forgets_unlisted_hosts_that_are_no_longer_allowed() -> N
         assert (await probed(client, host))[0] == 404
 
 
+async def test_a_host_whose_name_is_looked_up_over_a_reload_is_not_asked_by_what_was_allowed_before() -> None:
+    looked_up = asyncio.Event()
+
+    async def resolve(_host: str, _port: int) -> str:
+        await looked_up.wait()
+        return "127.0.0.1"
+
+    async with running("printers: []\nprobe: { allow: [127.0.0.0/8] }") as (app, source):
+        before = app._unlisted
+        before._resolve = resolve
+        asked = asyncio.create_task(app.probe("printer.test", 10))
+        await asyncio.sleep(0)
+        source.text = "printers: []"
+        await app.reload()
+        looked_up.set()
+        with pytest.raises(unlisted.TargetError, match="read again meanwhile"):
+            await asked
+        assert not before._devices
+
+
 async def test_service_discovery_names_every_printer_with_what_is_known_of_it() -> None:
     async with agent() as host:
         address, _, port = host.partition(":")

@@ -71,14 +71,14 @@ class Rounds:
         self._asked = float("-inf")
         self._round: _Round | None = None
         self._failures = Repeats()
-        self._closed = False
+        self.closed = False
 
     async def join(self, timeout: float) -> None:
         """Return when the results are as fresh as they get within `timeout` seconds.
 
         Joins the round under way, else starts one unless the last started less than min_interval ago.
         """
-        if self._closed:
+        if self.closed:
             return
         round_ = self._round
         if round_ is None or (round_.task.done() and _now() - round_.started >= self.polling.min_interval):
@@ -112,7 +112,7 @@ class Rounds:
 
     async def close(self) -> None:
         """Stop the round under way; asking returns at once from now on."""
-        self._closed = True
+        self.closed = True
         await self.stop()
 
     async def stop(self) -> None:
@@ -173,6 +173,8 @@ class Cycle:
 
     async def refresh(self, device: Device, timeout: float) -> None:
         """Poll one device now, unless that was done less than min_interval ago; wait for at most `timeout` seconds."""
+        if self.rounds.closed:
+            return
         self.rounds.asked_for_one()
         if device.task or _now() - device.started >= self._polling.min_interval:
             await asyncio.wait({self.poll(device)}, timeout=timeout)

@@ -400,6 +400,19 @@ def test_closing_stops_every_poll_at_once() -> None:
     travel(scenario)
 
 
+def test_no_poll_begins_once_it_is_closed() -> None:
+    async def scenario() -> None:
+        poller = FakePoller()
+        cycle = office({"a": poller})
+        await cycle.close()
+        await cycle.rounds.join(10)
+        await cycle.refresh(cycle.devices["a"], 10)
+        assert poller.asked == []
+        assert len(asyncio.all_tasks()) == 1
+
+    travel(scenario)
+
+
 def test_an_outcome_that_cannot_be_used_costs_only_its_own_printer(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         def choke(device: Device, poll: Poll) -> None:

@@ -175,6 +175,14 @@ def test_the_units_have_no_fault(tmp_path: Path) -> None:
     assert named == []
 
 
+def test_lines_that_are_taken_in_have_the_last_word() -> None:
+    text = unit("printcam-exporter.service")
+    offered = re.findall(r"(?m)^#(\w+)=(.+)$", text)
+    taken_in = re.findall(r"(?m)^#?(\w+)=(.*)$", text)
+    assert ("CapabilityBoundingSet", "CAP_NET_RAW") in offered
+    assert set(offered) <= set(dict(taken_in).items()), "a blank value after them would undo them"
+
+
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(ANALYZE), *arguments], capture_output=True, text=True, check=False, timeout=60)
 

@@ -212,11 +212,7 @@ class App:
         """Return the printer of this name, else the one at this host; raises TargetError when there are several."""
         if device := self.cycle.devices.get(target):
             return device
-        there = [
-            device
-            for device in self.cycle.devices.values()
-            if target in {device.printer.host, f"{device.printer.host}:{device.printer.port}"}
-        ]
+        there = [device for device in self.cycle.devices.values() if target in device.printer.spellings]
         if len(there) > 1:
             names = ", ".join(device.printer.name for device in there)
             raise TargetError(f"several printers are there; ask for one by its name: {names}")

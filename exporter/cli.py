@@ -386,7 +386,7 @@ def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Pri
     """Find the host in the config by name, then by address, else make an entry for it."""
     entries = loaded.printers if loaded else ()
     found = [printer for printer in entries if options.host == printer.name]
-    found += [printer for printer in entries if options.host in {printer.host, f"{printer.host}:{printer.port}"}]
+    found += [printer for printer in entries if options.host in printer.spellings]
     if not found:
         return replace(_new_printer(options), device=options.device)
     if options.device is None:

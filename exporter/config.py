@@ -537,6 +537,12 @@ class Printer:
     accept_other_address: bool = False
     device: int | None = None
 
+    @property
+    def spellings(self) -> frozenset[str]:
+        """Its host as a person writes it: alone, and with the port."""
+        shown = f"[{self.host}]" if ":" in self.host else self.host
+        return frozenset({self.host, f"{shown}:{self.port}"})
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -73,6 +73,15 @@ async def test_a_printer_is_found_by_its_host_with_and_without_the_port() -> Non
                 assert 'printer_up{printer="One",location="Unassigned"} 1' in shown
 
 
+async def test_a_port_behind_an_ipv6_address_is_no_part_of_it() -> None:
+    text = 'printers: [{ name: Six, host: "fe80::1" }]\nprobe: { allow: [127.0.0.0/8] }'
+    async with running(text) as (app, _):
+        for target in ("fe80::1", "[fe80::1]:161"):
+            assert app._listed(target) is app.cycle.devices["Six"]
+        for elsewhere in ("fe80::1:161", "[fe80::1]:162"):
+            assert app._listed(elsewhere) is None
+
+
 async def test_a_host_with_several_printers_is_answered_with_their_names() -> None:
     address = own_address()
     text = f'printers: [{{ name: A, host: "{address}", device: 1 }}, {{ name: B, host: "{address}", device: 2 }}]'

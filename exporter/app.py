@@ -202,8 +202,9 @@ class App:
 
     async def probe(self, target: str, timeout: float) -> Lines:
         """Poll one printer, found by its name or host, and return its lines; raises TargetError."""
+        until = asyncio.get_running_loop().time() + timeout
         device = self._listed(target) or await self._unlisted.find(target)
-        await self.cycle.refresh(device, timeout)
+        await self.cycle.refresh(device, max(0.0, until - asyncio.get_running_loop().time()))
         if self._unlisted.holds(device):
             return render(device.printer, device.record, self._place(device))
         return self._lines.get(device.printer.name, {})

@@ -11,6 +11,7 @@ import pytest
 
 from exporter import unlisted
 from exporter.app import App
+from exporter.cycle import Device
 from exporter.printers import stored
 from exporter.simulator.agent import Agent
 from exporter.state import State
@@ -121,6 +122,25 @@ async def test_an_answer_leaves_before_the_scraper_gives_up() -> None:
         source.head = HEAD.replace("timeout: 100ms", "timeout: 60s")
         await app.reload()
         assert await probed(client, "Mute", **{TIMEOUT_HEADER: "0.6"}) == (200, "")
+
+
+async def test_a_slow_name_server_takes_its_time_from_the_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[float] = []
+
+    async def slow(_host: str, _port: int) -> str:
+        await asyncio.sleep(0.05)
+        return "127.0.0.1"
+
+    async def refresh(_device: Device, timeout: float) -> None:
+        left.append(timeout)
+
+    async with running("printers: []\nprobe: { allow: [127.0.0.0/8] }") as (app, _):
+        app._unlisted._resolve = slow
+        monkeypatch.setattr(app.cycle, "refresh", refresh)
+        await app.probe("printer.test", 10)
+        await app.probe("printer.test", 0.01)
+    assert 0 < left[0] <= 9.96
+    assert left[1] == 0
 
 
 @pytest.mark.parametrize("query", ["", "?target=", "?target=a&target=b"])

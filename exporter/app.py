@@ -207,6 +207,8 @@ class App:
         await self.cycle.refresh(device, max(0.0, until - asyncio.get_running_loop().time()))
         if self._unlisted.holds(device):
             return render(device.printer, device.record, self._place(device))
+        if self.saver and not self.cycle.rounds.closed:
+            self.saver.start()  # where printers are asked for one by one, rounds are rare
         return self._lines.get(device.printer.name, {})
 
     def _listed(self, target: str) -> Device | None:

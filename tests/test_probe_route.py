@@ -228,6 +228,26 @@ async def test_an_unlisted_printer_takes_the_defaults_and_leaves_nothing_in_the_
     assert await asyncio.to_thread(kept_of_printers, tmp_path / "state.db") == {}
 
 
+async def test_what_a_probe_has_found_is_kept_though_no_round_follows(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    async with agent() as host, running(f'printers: [{{ name: One, host: "{host}" }}]', path) as (app, _):
+        assert app.saver
+        await app.probe("One", 10)
+        await app.saver.saved()
+        assert app.cycle.rounds.finished == 0
+        assert "One" in await asyncio.to_thread(kept_of_printers, path)
+
+
+async def test_a_probe_after_the_end_neither_asks_nor_saves() -> None:
+    async with agent() as host, running(f'printers: [{{ name: One, host: "{host}" }}]') as (app, _):
+        await app.close()
+        assert app.saver
+        await app.probe("One", 10)
+        assert app.saver._task
+        assert app.saver._task.done()
+        assert polls(app, "One") == 0
+
+
 async def test_a_reload_forgets_unlisted_hosts_that_are_no_longer_allowed() -> None:
     allowing = "printers: []\nprobe: { allow: [127.0.0.0/8] }"
     async with agent() as host, running(allowing) as (app, source), serving(app) as client:

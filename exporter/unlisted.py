@@ -53,7 +53,7 @@ class Unlisted:
         if not any(ip_address(address) in network for network in self._allow):
             raise TargetError("this host is in no network of probe.allow", is_forbidden=True)
         known = self._devices.get(target)
-        if known is None or (known.printer.host, known.printer.port) != (address, port):
+        if known is None or known.printer.host != address:
             self._drop(target)
             self._devices[target] = self._make(target, address, port)
         self._devices.move_to_end(target)

@@ -400,6 +400,37 @@ def test_closing_stops_every_poll_at_once() -> None:
     travel(scenario)
 
 
+def test_who_asks_for_a_printer_waits_for_its_poll_under_way_however_lately_that_began() -> None:
+    async def scenario() -> None:
+        poller = FakePoller(5)
+        cycle = office({"a": poller})
+        first = asyncio.create_task(cycle.refresh(cycle.devices["a"], 29.5))
+        await asyncio.sleep(1)
+        await cycle.refresh(cycle.devices["a"], 29.5)
+        assert now() == 5
+        await first
+        assert len(poller.asked) == 1
+        await cycle.close()
+
+    travel(scenario)
+
+
+def test_no_more_are_polled_at_once_over_a_reload_than_may_be() -> None:
+    async def scenario() -> None:
+        gauge = Gauge()
+        polling = Polling(concurrency=4)
+        cycle = office({name: FakePoller(5, gauge=gauge) for name in "abcde"}, polling)
+        polls = [cycle.poll(cycle.devices[name]) for name in "abcd"]
+        await asyncio.sleep(1)
+        cycle.replace(polling, cycle.devices)
+        polls.append(cycle.poll(cycle.devices["e"]))
+        await asyncio.wait(polls)
+        assert gauge.most == 4
+        await cycle.close()
+
+    travel(scenario)
+
+
 def test_no_poll_begins_once_it_is_closed() -> None:
     async def scenario() -> None:
         poller = FakePoller()

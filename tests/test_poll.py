@@ -1,6 +1,6 @@
 """A poll in two parts, through the real path: snmpd in every version, and agents whose tables we move."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from exporter.config import AuthKey, CommunityCredentials, Credentials, PrivKey, UserCredentials
+from exporter.printers import mib
 from exporter.printers.model import Counters, Failure, Snapshot
 from exporter.printers.poll import PrinterPoller
 from exporter.printers.vendors import hp
@@ -15,7 +16,7 @@ from exporter.printers.vendors.maker import instances
 from exporter.simulator.agent import Agent
 from exporter.simulator.ber import Counter32, Integer, ObjectId, OctetString, Oid, TimeTicks, Value
 from exporter.simulator.mib import Mib
-from exporter.snmp.client import Client
+from exporter.snmp.client import Client, Walked
 from exporter.snmp.engines import Engines
 from tests.support.agents import SNMPD, own_address, snmpd
 from tests.support.fleet import poll_once, poller, printer, snapshot_of
@@ -319,3 +320,21 @@ async def test_a_silent_printer_costs_one_request_when_it_was_silent_before() ->
             assert (await one.poll()).requests == 2
             assert (await one.poll(silent=True)).requests == 1
             one.close()
+
+
+async def test_rows_of_a_walk_that_was_cut_off_are_not_known_for_a_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[Sequence[str]] = []
+
+    async def walk(_root: str, *_limit: int, known: Sequence[str] = (), gently: bool = False) -> Walked:
+        told.append(known)
+        return Walked([(f"{mib.POLLED_TABLES[0].entry}.2.1.7", 3)], whole=gently)
+
+    client = Client(Engines().open, "192.0.2.1", 161, V2C, timeout=1, retries=0)
+    monkeypatch.setattr(client, "walk", walk)
+    asking = PrinterPoller(printer("192.0.2.1", 161, V2C), client)
+    for _ in range(2):
+        asking._by_columns.clear()
+        await asking._table(mib.POLLED_TABLES[0])
+    assert not any(told)

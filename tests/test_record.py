@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from exporter.config import Thresholds
 from exporter.printers.model import Alert, Bin, Counters, Failure, Identity, Level, Poll, Snapshot, Supply, SupplyRow
+from exporter.printers.names import ALERT_GROUPS, GROUP_MARKER_SUPPLIES
 from exporter.printers.record import Record, Since, after_poll, boot_time
 from exporter.printers.status import Severity
 
@@ -152,6 +153,35 @@ def test_recovery_shows_with_the_first_answer() -> None:
     record = answer(fail(answered(), START + 60, START + 120, START + 180), START + 240)
     assert (record.up, record.status, record.failures_in_row) == (True, Since("ok", START + 240), 0)
     assert record.last_success == START + 240
+
+
+def test_a_printer_that_says_the_same_after_a_silence_has_the_status_that_it_says() -> None:
+    same = snapshot(supply(ratio=0.15))
+    before = answered(same)
+    for silent in (fail(before, START + 60, excused=True), fail(before, START + 60, START + 120, START + 180)):
+        assert status(silent) in {"unknown", "offline"}
+        assert status(answer(silent, START + 600, same)) == "warning"
+
+
+def test_a_sudden_0_is_confirmed_where_the_same_is_said_again() -> None:
+    empty = snapshot(supply(ratio=0.0))
+    record = answer(answer(answered(), START + 60, empty), START + 120, empty)
+    assert record.tally
+    assert list(record.tally.used.values()) == [0.5]
+
+
+def test_a_level_of_0_counts_once_no_alert_says_any_more_that_the_cartridge_is_out() -> None:
+    missing = Alert("critical", "subunitMissing", ALERT_GROUPS[GROUP_MARKER_SUPPLIES], "unknown", "", 1)
+    empty = snapshot(supply(ratio=0.0))
+    record = answer(answered(), START + 60, replace(empty, alerts=(missing,)))
+    record = answer(answer(record, START + 120, empty), START + 180, empty)
+    assert record.tally
+    assert list(record.tally.used.values()) == [0.5]
+
+
+def test_the_supplies_of_another_engine_are_watched_though_they_say_the_same() -> None:
+    one, other = (replace(snapshot(), identity=Identity(serial=serial)) for serial in ("A1", "B2"))
+    assert answer(answered(one), START + 60, replace(other, supplies=one.supplies)).life.supplies
 
 
 def test_momentary_values_stay_until_offline_and_lasting_ones_beyond() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from exporter import cli
 from exporter.systemd import Service
+from tests.support import timetravel
 from tests.support.agents import own_address
 from tests.test_cli import START_LIMIT, command, free_tcp_port
 
@@ -131,6 +132,24 @@ async def test_there_is_no_sign_of_life_while_a_round_does_not_end(
         statuses = [told(listening)["STATUS"] for _ in range(2)]
     assert statuses == ["asked 1", "asked 5"]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_signs_of_life_come_twice_as_often_as_wanted(tmp_path: Path) -> None:
+    async def scenario() -> list[float]:
+        now = asyncio.get_running_loop().time
+        moments: list[float] = []
+
+        def is_well() -> bool:
+            moments.append(now())
+            return True
+
+        service = Service(str, {"NOTIFY_SOCKET": str(tmp_path / "none"), "WATCHDOG_USEC": "30000000"})
+        task = asyncio.create_task(service.keep_alive(is_well))
+        await asyncio.sleep(59)
+        task.cancel()
+        return moments
+
+    assert timetravel.run(scenario()) == [0, 15, 30, 45]
 
 
 async def until(holds: Callable[[], bool]) -> None:

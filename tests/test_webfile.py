@@ -1,6 +1,7 @@
 """The web config file: what is taken, what is refused, and what a change of it does."""
 
 import logging
+import os
 import re
 import shutil
 import ssl
@@ -217,6 +218,16 @@ def test_a_renewed_certificate_is_taken_while_the_file_is_the_same(tmp_path: Pat
     before = watched.current.tls
     write_pair(tmp_path)
     assert watched.current.tls is not before
+
+
+def test_a_change_that_leaves_the_time_and_the_size_of_the_file_is_taken(tmp_path: Path) -> None:
+    path = written(tmp_path, "rate_limit: { burst: 1 }")
+    watched = Watched(path)
+    before = path.stat()
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of the file system has ticks
+        path.write_text("rate_limit: { burst: 2 }")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert watched.current.rate_limit.burst == 2
 
 
 def half_a_certificate(folder: Path) -> None:

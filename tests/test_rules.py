@@ -155,3 +155,22 @@ def test_the_runbook_says_what_to_check_and_what_makes_the_alert_quiet(alert: st
     section = re.split(r"(?m)^##+ ", text.split(f"### {alert}\n", 1)[1])[0]
     assert re.search(r"(?m)^1\. ", section)
     assert re.search(r"(?m)^Quiet ", section)
+
+
+@pytest.mark.parametrize(
+    "alert",
+    [
+        "PrinterJammed",
+        "PrinterCoverOpen",
+        "PrinterServiceRequested",
+        "PrinterOutOfPaper",
+        "PrinterOffline",
+        "PrintersOfNetworkOffline",
+        "CameraOffline",
+    ],
+)
+def test_the_runbook_tells_how_long_the_alert_waits(alert: str) -> None:
+    words = {"5m": "for five minutes", "10m": "for ten minutes", "15m": "for a quarter of an hour", "1h": "for an hour"}
+    text = (ROOT / "docs" / "runbooks.md").read_text()
+    first = text.split(f"### {alert}\n", 1)[1].strip().split("\n\n")[0]
+    assert words[ALERTS[alert]["for"]] in " ".join(first.split())

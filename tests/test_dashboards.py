@@ -130,3 +130,15 @@ def test_a_name_that_is_a_status_has_its_color() -> None:
 def test_every_rule_has_a_planted_fault() -> None:
     wrong = [Dashboard(planted(sample(), path, value), KNOWN) for path, value, _ in FAULTS]
     assert [rule for rule in RULES if not any(list(rule(made)) for made in wrong)] == []
+
+
+def test_bars_that_count_what_comes_after_their_point_begin_there_and_do_not_stand_across_it() -> None:
+    graphs = [panel for made in MADE.values() for panel in made["panels"] if panel["type"] == "timeseries"]
+    ahead = [panel for panel in graphs if any("offset -" in target["expr"] for target in panel["targets"])]
+    assert ahead
+    assert {panel["fieldConfig"]["defaults"]["custom"].get("barAlignment") for panel in ahead} == {1}
+
+
+def test_a_timeline_of_many_has_pages_in_which_a_line_can_be_read() -> None:
+    timelines = [panel for made in MADE.values() for panel in made["panels"] if panel["type"] == "state-timeline"]
+    assert {panel["options"]["perPage"] for panel in timelines} == {20}

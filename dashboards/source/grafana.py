@@ -178,7 +178,10 @@ def joined(columns: Mapping[str, str], hidden: Sequence[str] = (), sort: str = "
 
 
 def graph(title: str, description: str, queries: Sequence[Query], *, size: tuple[int, int], **more: Any) -> Json:
-    """Return lines, areas (`fill`), bars (`bars`) or piles (`stacked`) over time, with a legend that has `calcs`."""
+    """Return lines, areas (`fill`), bars (`bars`) or piles (`stacked`) over time, with a legend that has `calcs`.
+
+    A bar begins at its point in time.
+    """
     bars, stacked = more.pop("bars", False), more.pop("stacked", False)
     custom = {
         "drawStyle": "bars" if bars else "line",
@@ -188,6 +191,7 @@ def graph(title: str, description: str, queries: Sequence[Query], *, size: tuple
         "showPoints": "never",
         "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
+        **({"barAlignment": 1, "barWidthFactor": 0.8} if bars else {}),
     } | more.pop("custom", {})
     calcs = more.pop("calcs", [])
     shape = more.pop("legend", "table" if calcs else "list")
@@ -204,12 +208,13 @@ def graph(title: str, description: str, queries: Sequence[Query], *, size: tuple
 
 
 def timeline(title: str, description: str, queries: Sequence[Query], *, size: tuple[int, int], **more: Any) -> Json:
-    """Return a state timeline: a bar a series, coloured by the value mapping."""
+    """Return a state timeline: a bar a series, twenty to a page, coloured by the value mapping."""
     options = {
         "mergeValues": True,
         "showValue": more.pop("show_value", "never"),
         "alignValue": "left",
         "rowHeight": 0.85,
+        "perPage": 20,
         "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []},
         "tooltip": {"mode": "single", "sort": "none"},
     }

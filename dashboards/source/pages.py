@@ -131,7 +131,6 @@ def _per_day(unit: str, width: int) -> Json:
         stacked=True,
         calcs=["sum", "mean", "max"],
         interval="1d",
-        custom={"barAlignment": 1, "barWidthFactor": 0.8},
         noValue=f"no printer counts {unit} here",
         min=0,
         decimals=0,
@@ -288,7 +287,6 @@ def _mono_color() -> Json:
         stacked=True,
         calcs=["sum"],
         interval="1d",
-        custom={"barAlignment": 1, "barWidthFactor": 0.8},
         overrides=[
             field("mono", color=_fixed(MONO)),
             field("color", color=_fixed(COLOR)),

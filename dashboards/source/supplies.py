@@ -181,7 +181,7 @@ def _replaced() -> Json:
     found = one(f"increase(printer_supply_replaced_total{{{SUPPLIES}}}[1d] offset -1d)")
     return graph(
         "Replaced per day",
-        "Cartridges that were replaced each day, by kind.",
+        "Cartridges that were replaced each day, by kind. Each bar is one day and stands where the day begins.",
         [Query(f"round(sum by (kind) ({found})) > 0", "{{kind}}")],
         size=(12, 9),
         bars=True,

@@ -161,6 +161,26 @@ def test_the_image_is_made_of_files_that_the_build_may_see() -> None:
         assert f"!{source}" in ignored
 
 
+def test_the_exporter_runs_as_the_user_who_owns_the_folder_that_the_volume_is_made_of() -> None:
+    made = re.search(r"useradd .*--uid (\d+) --user-group --create-home --home-dir (\S+)", DOCKERFILE)
+    assert made
+    uid, home = made.groups()
+    assert re.findall(r"(?m)^USER (.*)$", DOCKERFILE) == [f"{uid}:{uid}"] == [SERVICES["exporter"]["user"]]
+    assert re.findall(r"(?m)^(?:WORKDIR|VOLUME) (.*)$", DOCKERFILE)[-2:] == [home, home]
+    assert f"state:{home}" in SERVICES["exporter"]["volumes"]
+
+
+def test_the_image_asks_for_its_health_where_the_exporter_tells_it() -> None:
+    [url] = re.findall(r"urlopen\('(\S+)'", DOCKERFILE)
+    assert url == "http://127.0.0.1:10143/-/healthy"
+
+
+def test_prometheus_reaches_an_exporter_in_the_hosts_network() -> None:
+    services = yaml.safe_load(with_examples())["services"]
+    assert services["exporter"]["network_mode"] == "host"
+    assert services["prometheus"]["extra_hosts"] == ["exporter:host-gateway"]
+
+
 @pytest.mark.parametrize(
     ("has_config", "arguments", "run"),
     [

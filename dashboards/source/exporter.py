@@ -33,7 +33,7 @@ SLOW_CYCLE = steps((None, GREEN), (0.8 * DEADLINE, ORANGE), (SCRAPE_TIMEOUT, RED
 LINES: Json = {"thresholdsStyle": {"mode": "line"}, "axisSoftMax": SCRAPE_TIMEOUT + 2}
 REASONS = says({0: ("failed", RED), 1: ("ok", GREEN)})
 WRITABLE = says({0: ("not writable", RED), 1: ("writable", GREEN)})
-ASLEEP = "max by (printer) (printer_expected_off) == 1"
+EXCUSED = "max by (printer) (printer_expected_off) == 1 or max by (printer) (printer_maintenance) == 1"
 ANSWERED = says({0: ("no answer", GREY), 1: ("answered", GREEN)})
 SHADES = {"mode": "shades", "fixedColor": ORANGE}
 FAILING = steps((None, "text"), (0.1, ORANGE), (0.5, RED))
@@ -114,8 +114,8 @@ def _overview() -> Sequence[Json]:
         ),
         stat(
             "Unanswered",
-            "Printers whose last poll was not answered though they should be on; the table below tells which.",
-            [now(f"count(({device('printer_up')} == 0) unless on (printer) ({ASLEEP})) or vector(0)")],
+            "Printers that should be on, and not in maintenance, whose last poll was not answered: see the table.",
+            [now(f"count(({device('printer_up')} == 0) unless on (printer) ({EXCUSED})) or vector(0)")],
             size=(3, 4),
             thresholds=ANY_IS_A_WARNING,
         ),

@@ -82,7 +82,7 @@ def _parts(printer: Printer, record: Record) -> Iterator[tuple[Write, tuple[obje
     yield _write_counters, (snapshot.counters, snapshot.identity.serial)
     yield _write_trays, (snapshot.trays,)
     if tally:
-        watched = {label: (known.tracked, known.installed) for label, known in life.supplies.items()}
+        watched = {label: (known.tracked_since, known.installed) for label, known in life.supplies.items()}
         yield _write_used, (rows, tally.used)
         yield _write_lives, (rows, watched, tally.replaced)
         yield _write_months, (life.recent_months,)
@@ -204,8 +204,8 @@ def _write_lives(
     for row in rows:
         if row.supply not in watched:
             continue
-        tracked, installed = watched[row.supply]
-        writer.add_labelled(f.SUPPLY_TRACKED_SINCE, max(tracked, installed or 0.0), _labels(row))
+        tracked_since, installed = watched[row.supply]
+        writer.add_labelled(f.SUPPLY_TRACKED_SINCE, tracked_since, _labels(row))
         writer.add_labelled(f.SUPPLY_REPLACED, replaced.get(row.supply, 0), _labels(row))
         if installed is not None:
             writer.add_labelled(f.SUPPLY_INSTALLED, installed, _labels(row))

@@ -27,7 +27,6 @@ from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Discriminator,
@@ -65,6 +64,7 @@ from exporter.configtypes import (
     Port,
     PrivProtocol,
     SecretFile,
+    Section,
     Share,
     Surroundings,
     Text,
@@ -105,11 +105,7 @@ _WINDOW = r"([0-9]{1,2}:[0-9]{2}) ?- ?([0-9]{1,2}:[0-9]{2})"
 # ---- the file's sections
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
-
-
-class Thresholds(_Model):
+class Thresholds(Section):
     """Remaining supply, as a share, below which a supply is a warning or an error."""
 
     warning: Share = 0.20
@@ -134,7 +130,7 @@ def _whole(thresholds: Thresholds, info: ValidationInfo) -> Thresholds:
 Override = Annotated[Thresholds, AfterValidator(_whole)]
 
 
-class DayWindow(_Model):
+class DayWindow(Section):
     """A daily time window in the configured zone; it crosses midnight when it ends before it starts."""
 
     start: Clock
@@ -156,7 +152,7 @@ def _window(value: object) -> object:
     return {"start": match[1].zfill(5), "end": match[2].zfill(5)}
 
 
-class ExpectedOff(_Model):
+class ExpectedOff(Section):
     """When a silent printer is switched off rather than dead."""
 
     nights: Annotated[
@@ -179,7 +175,7 @@ class ExpectedOff(_Model):
         return self
 
 
-class SupplyMatch(_Model):
+class SupplyMatch(Section):
     """Shell patterns, upper or lower case alike; all that are given must match."""
 
     kind: Text | None = None
@@ -204,7 +200,7 @@ class SupplyMatch(_Model):
         return all(fnmatchcase(given[key].casefold(), pattern.casefold()) for key, pattern in patterns.items())
 
 
-class SupplyRule(_Model):
+class SupplyRule(Section):
     """What is different about the supplies that match; the first rule that matches counts."""
 
     match: SupplyMatch
@@ -226,7 +222,7 @@ class SupplyRule(_Model):
 Rules = Annotated[tuple[SupplyRule, ...], or_empty(tuple)]
 
 
-class LocationRule(_Model):
+class LocationRule(Section):
     """Where a device is whose own entry does not say: the first network that holds its address."""
 
     network: Network
@@ -237,7 +233,7 @@ class LocationRule(_Model):
     """Extra labels on every series of its devices; a device's own come first."""
 
 
-class Polling(_Model):
+class Polling(Section):
     """When printers are asked, and for how long."""
 
     timeout: Annotated[Duration, within("1ms", "1m")] = lasting("2s")
@@ -274,7 +270,7 @@ def _secret_or_file(schema: dict[str, Any], model: type["_HasSecret"]) -> None:
     schema["oneOf"] = [{"required": [key]}, {"required": [f"{key}_file"]}]
 
 
-class _HasSecret(_Model):
+class _HasSecret(Section):
     """A section whose `literal_key` may be given as `…_file` instead."""
 
     model_config = ConfigDict(json_schema_extra=_secret_or_file)
@@ -319,7 +315,7 @@ class CommunityCredentials(_HasSecret):
     """A secret that is sent in clear text."""
 
 
-class UserCredentials(_Model):
+class UserCredentials(Section):
     """SNMPv3."""
 
     version: UserVersion
@@ -362,7 +358,7 @@ def _or_public(value: object) -> object:
     return _public() if value is None or value == {} else value
 
 
-class Snmp(_Model):
+class Snmp(Section):
     """How printers are asked."""
 
     engine: Engine = "auto"
@@ -373,7 +369,7 @@ class Snmp(_Model):
     """By name; without any there is `default`: version 2c, community public."""
 
 
-class PrinterOptions(_Model):
+class PrinterOptions(Section):
     """What can be said of one printer, or of all of them."""
 
     location: Name | None = None
@@ -407,14 +403,14 @@ class PrinterEntry(PrinterOptions):
     """hrDeviceIndex of one of several printers behind one address; found by itself when absent."""
 
 
-class StateFile(_Model):
+class StateFile(Section):
     """Where the exporter keeps what survives a restart."""
 
     path: Name = "printcam.db"
     """SQLite file, relative to the working directory; ":memory:" keeps nothing."""
 
 
-class CameraSearch(_Model):
+class CameraSearch(Section):
     """How cameras are searched for."""
 
     interfaces: Annotated[tuple[InterfaceName, ...], or_empty(tuple)] = ()
@@ -437,7 +433,7 @@ class CameraSearch(_Model):
         return self
 
 
-class KnownCamera(_Model):
+class KnownCamera(Section):
     """A camera that ought to be there, found or not."""
 
     mac: Mac
@@ -450,7 +446,7 @@ class KnownCamera(_Model):
     """Extra labels on every series of the camera."""
 
 
-class Cameras(_Model):
+class Cameras(Section):
     """Cameras and recorders that speak Easy IP."""
 
     enabled: Flag = True
@@ -481,14 +477,14 @@ def _no_cameras() -> Cameras:
     return Cameras(enabled=False)
 
 
-class Probe(_Model):
+class Probe(Section):
     """What `/probe` may ask beside the inventory, with the options of printer_defaults."""
 
     allow: Annotated[tuple[Network, ...], or_empty(tuple)] = ()
     """Networks of hosts that are not listed; none by default."""
 
 
-class ConfigFile(_Model):
+class ConfigFile(Section):
     """The whole file."""
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["printers"]}, {"required": ["cameras"]}]})

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from exporter import yamlsource
 from exporter.config import read_text, repeated
 from exporter.configfaults import ConfigError, Fault, Finding, explained, faults, meant
-from exporter.configtypes import Duration, Flag, Text, or_empty, scalar
+from exporter.configtypes import Duration, Flag, Section, Text, or_empty, scalar
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +67,10 @@ def _tls_version(text: str) -> str:
     return text
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
-
-
 _TlsVersion = Annotated[Text, AfterValidator(_tls_version)]
 
 
-class TlsServer(_Model):
+class TlsServer(Section):
     """`tls_server_config`: paths are relative to the file."""
 
     cert_file: Text = ""
@@ -92,7 +88,7 @@ class TlsServer(_Model):
     curve_preferences: tuple[Text, ...] = ()
 
 
-class HttpServer(_Model):
+class HttpServer(Section):
     """`http_server_config`."""
 
     http2: Flag = True
@@ -100,14 +96,14 @@ class HttpServer(_Model):
     headers: Annotated[dict[str, Text], or_empty(dict)] = Field(default_factory=dict)
 
 
-class RateLimit(_Model):
+class RateLimit(Section):
     """`rate_limit`: `burst` requests at once, and one more each `interval` (seconds; 0 for no limit)."""
 
     interval: Annotated[Duration, Field(ge=0)] = 0.0
     burst: Annotated[int, Field(strict=True, ge=1), BeforeValidator(scalar)] = 1
 
 
-class WebFile(_Model):
+class WebFile(Section):
     """The whole file."""
 
     tls_server_config: TlsServer | None = None

@@ -18,10 +18,10 @@ import trustme
 
 from tests.support.agents import own_address
 from tests.support.pems import AUTHORITY, hash_of, write_pair
+from tests.support.prometheus import PROMETHEUS, prometheus
 from tests.test_cli import command, fetch, free_tcp_port, run
 
 CURL = shutil.which("curl")
-PROMETHEUS = shutil.which("prometheus")
 LIMIT = 30.0
 ALICE = "alice:open sesame"
 WEB = f"""
@@ -234,29 +234,7 @@ def test_a_bad_web_config_stops_the_start_and_check_alike(tmp_path: Path) -> Non
 # ---- Prometheus
 
 
-@contextmanager
-def prometheus(folder: Path, scrape: str) -> Iterator[str]:
-    """Run Debian's Prometheus with one job; yields its URL."""
-    (folder / "prometheus.yml").write_text(
-        f"global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\nscrape_configs:\n{scrape}"
-    )
-    address = free_address()
-    with (folder / "prometheus.log").open("wb") as stream:
-        process = subprocess.Popen(
-            [
-                str(PROMETHEUS),
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address={address}",
-            ],
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield f"http://{address}"
-    finally:
-        process.kill()
-        process.wait(10)
+SCRAPES = "global: { scrape_interval: 200ms, scrape_timeout: 200ms }\nscrape_configs:\n"
 
 
 def value(url: str, query: str) -> str:
@@ -282,8 +260,11 @@ def test_prometheus_scrapes_over_tls_with_a_password_and_sees_when_it_is_wrong(t
     basic_auth: {{ username: alice, password_file: password }}
     static_configs: [{{ targets: ["{address}"] }}]
 """
-    with exporting(tmp_path, CLIENTS, f"--web.listen-address={address}"), prometheus(tmp_path, scrape) as url:
-        log = tmp_path / "prometheus.log"
+    with (
+        exporting(tmp_path, CLIENTS, f"--web.listen-address={address}"),
+        prometheus(tmp_path, SCRAPES + scrape) as server,
+    ):
+        url, log = server.url, tmp_path / "prometheus.log"
         eventually(lambda: value(url, "up") == "1", log)
         assert value(url, "printcam_exporter_web_config_last_reload_successful") == "1"
         password.write_text("wrong")

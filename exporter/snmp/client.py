@@ -4,7 +4,6 @@ An agent may be hostile or broken. Whatever it does costs a bounded number of re
 its own data only.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -213,7 +212,7 @@ class Client:
         found = False
         try:
             session = self._open_session(self._target(context))
-            found = bool(await _heeding(session.walk(root, 0).page(self._timeout)))
+            found = bool(await session.walk(root, 0).page(self._timeout))
         except SnmpError:
             pass  # an agent says no to a context in many ways; what it said without one holds
         finally:
@@ -324,7 +323,7 @@ class Client:
         if not isinstance(error, Timeout):
             return
         try:
-            await _heeding(self._opened().get([SYS_UPTIME], self._timeout))
+            await self._opened().get([SYS_UPTIME], self._timeout)
         except Timeout:
             raise error from None
 
@@ -335,7 +334,7 @@ class Client:
         self.close()
         await self._open()
         try:
-            await _heeding(self._opened().get([SYS_UPTIME], self._timeout))
+            await self._opened().get([SYS_UPTIME], self._timeout)
         except SnmpError:
             self.version = known
             self.close()
@@ -384,7 +383,7 @@ class Client:
     async def _patiently(self, request: Callable[[], Awaitable[T]]) -> T:
         for attempts_left in reversed(range(self._attempts)):
             try:
-                result = await _heeding(request())
+                result = await request()
             except (Timeout, Protocol):
                 if not attempts_left:
                     raise
@@ -415,15 +414,6 @@ class Client:
         if self._session is None:
             raise RuntimeError("a poll begins with begin()")
         return self._session
-
-
-async def _heeding(request: Awaitable[T]) -> T:
-    """Await a request, and heed the cancellation that `wait_for` of Python 3.11 swallows when an answer came too."""
-    result = await request
-    task = asyncio.current_task()
-    if task and task.cancelling():
-        raise asyncio.CancelledError
-    return result
 
 
 def _smaller(repetitions: int) -> int:

@@ -1,16 +1,17 @@
 """The fast engine: gufo-snmp, a compiled codec with one connected UDP socket a session.
 
-What it hides and where we cope: an error-status shows as an empty answer (the policy halves such requests),
-its own timeout starts again at each datagram (so a deadline of ours stands around each request), and contexts
-are not offered (such credentials go to the other engine).
+Its own asyncio client registers with the event loop for each datagram and starts its timeout again at each, which is
+half of what a request costs; so the codec's sockets are read here, with a reader that stays and one deadline. What it
+hides and where we cope: an error-status shows as an empty answer (the policy halves such requests), and contexts are
+not offered (such credentials go to the other engine).
 """
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import TypeVar
-from weakref import WeakSet
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from operator import methodcaller
+from typing import Any, Final, TypeAlias
 
 from gufo.snmp import (
     Aes128Key,
@@ -26,23 +27,25 @@ from gufo.snmp import (
     Sha512Key,
     SnmpAuthError,
     SnmpEncodeError,
-    SnmpVersion,
     User,
 )
 from gufo.snmp import (
     SnmpError as GufoError,
 )
-from gufo.snmp.aio import SnmpSession
-from gufo.snmp.policer import BasePolicer
+from gufo.snmp._fast import GetIter, SnmpV1ClientSocket, SnmpV2cClientSocket, SnmpV3ClientSocket
+from gufo.snmp.utils import format_sock_addr
 
 from exporter.config import Credentials, UserCredentials
 from exporter.snmp.descriptors import check_left
 from exporter.snmp.errors import Auth, Protocol, SnmpError, Timeout, from_system
 from exporter.snmp.session import Row, Session, Target, Value, Walk
 
-T = TypeVar("T")
+_Socket: TypeAlias = SnmpV1ClientSocket | SnmpV2cClientSocket | SnmpV3ClientSocket
+_Send: TypeAlias = Callable[[_Socket], None]
+_Receive: TypeAlias = Callable[[_Socket], Any]
 
-_VERSIONS = {"1": SnmpVersion.v1, "2c": SnmpVersion.v2c}
+# Type of service, size of the send and of the receive buffer, timeout: all as the system has them; no waiting.
+_SOCKET_OPTIONS: Final = (0, 0, 0, 0)
 _AUTH_KEYS = {
     "MD5": Md5Key,
     "SHA": Sha1Key,
@@ -59,8 +62,6 @@ _PRIV_KEYS = {
     "AES192C": Aes192Key,
     "AES256C": Aes256Key,
 }
-# Beyond every deadline of ours, so that the library's own clock never decides.
-_LIBRARY_TIMEOUT = 3600.0
 
 
 class GufoEngine:
@@ -73,7 +74,7 @@ class GufoEngine:
             raise Protocol(f"gufo-snmp has no {what}: set snmp.engine to auto or pysnmp")
         try:
             check_left()
-            return _GufoSession(target)
+            return _library_session(target)
         except Exception as error:  # noqa: BLE001 - every foreign error becomes one of ours
             ours = translate(error)
         raise ours
@@ -85,73 +86,39 @@ class GufoEngine:
         """Do nothing: sessions share nothing."""
 
 
-class _PageEndError(Exception):
-    """The rows received so far are used up."""
-
-
-class _Turnstile(BasePolicer):
-    """The library asks its policer before each datagram: the public place to count them, and to hold them back."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self.shut = False
-
-    def get_timeout(self, ts: int) -> int | None:  # noqa: ARG002 - the library's signature
-        if self.shut:
-            raise _PageEndError
-        self.requests += 1
-        return None
-
-
 class _GufoSession:
-    def __init__(self, target: Target) -> None:
-        self._turnstile = _Turnstile()
-        self._session: SnmpSession | None = _library_session(target, self._turnstile)
-        self._walks: WeakSet[_GufoWalk] = WeakSet()
-        self._deadline: asyncio.Timeout | None = None
-        self._is_v1 = target.credentials.version == "1"
-        self._met = False
+    """A socket of the library, and a reader of ours that stays with the event loop from one request to the next."""
 
-    @property
-    def requests(self) -> int:
-        return self._turnstile.requests
+    def __init__(self, target: Target, socket: _Socket) -> None:
+        self.requests = 0
+        self._socket: _Socket | None = socket
+        self._descriptor = socket.get_fd()
+        self._is_v1 = target.credentials.version == "1"
+        self._loop = asyncio.get_running_loop()
+        self._listens = False
+        self._receive: _Receive | None = None
+        self._answer: asyncio.Future[Any] | None = None
 
     async def get(self, oids: Sequence[str], timeout: float) -> dict[str, Value]:
-        answer = await self.bounded(lambda session: session.get_many(oids), timeout)
+        send, receive = methodcaller("send_get_many", list(oids)), methodcaller("recv_get_many")
+        answer: dict[str, object] = await self.ask(send, receive, timeout)
         return {oid: _value(value) for oid, value in answer.items() if value is not None}
 
     def walk(self, root: str, repetitions: int) -> Walk:
-        walk = _GufoWalk(self, root, 0 if self._is_v1 else repetitions)
-        self._walks.add(walk)
-        return walk
+        return _GufoWalk(self, root, 0 if self._is_v1 else repetitions)
 
     def close(self) -> None:
         """Drop all that holds the socket, and end the request under way, which holds it too."""
-        self._session = None
-        for walk in self._walks:
-            walk.drop()
-        if self._deadline and not self._deadline.expired():
-            self._deadline.reschedule(0)
+        self._cease_to_listen()
+        self._socket = None
+        self._expire()
 
-    @contextmanager
-    def held_back(self) -> Iterator[None]:
-        """Send nothing meanwhile: taking a row that was not received yet ends the page."""
-        self._turnstile.shut = True
-        try:
-            with suppress(_PageEndError):
-                yield
-        finally:
-            self._turnstile.shut = False
-
-    async def bounded(self, request: Callable[[SnmpSession], Awaitable[T]], timeout: float) -> T:
+    async def ask(self, send: _Send, receive: _Receive, timeout: float) -> Any:
         """Send a request and await its answer in the time given; every error but the end of a walk is ours."""
-        session = self._session
-        if session is None:
-            raise Timeout("the session was closed")
+        deadline = self._loop.call_later(timeout, self._expire)
         try:
-            async with asyncio.timeout(timeout) as self._deadline:
-                return await self._ask(session, request)
-        except StopAsyncIteration:
+            return await self._exchange(send, receive)
+        except (SnmpError, StopAsyncIteration):
             raise
         except Exception as error:  # noqa: BLE001 - every foreign error becomes one of ours
             ours = translate(error)
@@ -160,82 +127,122 @@ class _GufoSession:
                 raise
             ours = Protocol("the SNMP library failed on this answer")
         finally:
-            self._deadline = None
-            del session
+            deadline.cancel()
         raise ours
 
-    async def _ask(self, session: SnmpSession, request: Callable[[SnmpSession], Awaitable[T]]) -> T:
-        if not self._met:
-            await session.refresh()
+    async def _exchange(self, send: _Send, receive: _Receive) -> Any:
+        """Send one datagram and await the one that answers it; ends a request that was under way."""
+        if self._socket is None:
+            raise Timeout("the session was closed")
+        self._expire()
+        self.requests += 1
+        with suppress(BlockingIOError):  # as good as lost on the way
+            send(self._socket)
+        answer = self._loop.create_future()
+        self._receive, self._answer = receive, answer
+        if not self._listens:
+            self._loop.add_reader(self._descriptor, self._readable)
+            self._listens = True
         try:
-            result = await request(session)
+            return await answer
+        finally:
+            if self._answer is answer:
+                self._receive = self._answer = None
+
+    def _readable(self) -> None:
+        """Hand over what came; an agent that speaks out of turn is not listened to until it is asked again."""
+        answer, receive, socket = self._answer, self._receive, self._socket
+        if answer is None or receive is None or socket is None or answer.done():
+            self._cease_to_listen()
+            return
+        try:
+            answer.set_result(receive(socket))
+        except BlockingIOError:
+            pass  # it answers another request
+        except BaseException as error:  # noqa: BLE001 - goes on to the one who asked, without the frame that holds the socket
+            answer.set_exception(error.with_traceback(None))
+
+    def _cease_to_listen(self) -> None:
+        if self._listens:
+            self._loop.remove_reader(self._descriptor)
+            self._listens = False
+
+    def _expire(self) -> None:
+        if self._answer and not self._answer.done():
+            self._answer.set_exception(TimeoutError())
+
+
+class _UserSession(_GufoSession):
+    """A session of SNMPv3; the agent's SNMP engine is met before the first request (RFC 3414 section 4)."""
+
+    def __init__(self, target: Target, user: User) -> None:
+        # The keys belong to an engine's ID, which is asked for without any.
+        super().__init__(target, SnmpV3ClientSocket(_address(target), b"", *_keys(User.default()), *_SOCKET_OPTIONS))
+        self._user = user
+        self._is_known = False
+        self._met = False
+
+    async def _exchange(self, send: _Send, receive: _Receive) -> Any:
+        if not self._met:
+            await self._meet()
+        try:
+            result = await super()._exchange(send, receive)
         except SnmpAuthError:
             if not self._met:
                 raise
             # A report that the agent's clock went on for 150 s, or that it restarted, told the library the new time
             # (RFC 3414 section 3.2.7) before it became this error.
-            result = await request(session)
+            result = await super()._exchange(send, receive)
         self._met = True
         return result
+
+    async def _meet(self) -> None:
+        """Learn the engine's ID, once, and then its boots and its time, which only a user with keys needs."""
+        if not self._is_known:
+            await self._refresh()
+            if isinstance(self._socket, SnmpV3ClientSocket):
+                self._socket.set_keys(*_keys(self._user))
+            self._is_known = True
+        if self._user.require_auth():
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        await super()._exchange(methodcaller("send_refresh"), methodcaller("recv_refresh"))
 
 
 class _GufoWalk:
     def __init__(self, session: _GufoSession, root: str, repetitions: int) -> None:
+        cursor = GetIter(root, repetitions or None)
+        kind = "get_bulk" if repetitions else "get_next"
         self._session = session
-        self._root = root
-        self._repetitions = repetitions
-        self._rows: AsyncIterator[tuple[str, object]] | None = None
+        self._send, self._receive = methodcaller(f"send_{kind}", cursor), methodcaller(f"recv_{kind}", cursor)
+        self._is_bulk = repetitions > 0
         self._ended = False
 
     async def page(self, timeout: float) -> list[Row]:
-        page: list[Row] = []
-        if self._ended:
-            return page
-        try:
-            _append(page, await self._session.bounded(lambda session: anext(self._iterator(session)), timeout))
-            with self._session.held_back():
-                while self._rows:
-                    _append(page, await anext(self._rows))
-        except StopAsyncIteration:
-            self._ended = True
-        return page
-
-    def drop(self) -> None:
-        """Let go of the socket."""
-        self._rows = None
-
-    def _iterator(self, session: SnmpSession) -> AsyncIterator[tuple[str, object]]:
-        if self._rows is None:
-            root, repetitions = self._root, self._repetitions
-            self._rows = session.getbulk(root, repetitions) if repetitions else session.getnext(root)
-        return self._rows
+        rows: list[tuple[str, object] | None] = []
+        with suppress(StopAsyncIteration):
+            if not self._ended:
+                answer = await self._session.ask(self._send, self._receive, timeout)
+                rows = answer if self._is_bulk else [answer]
+        self._ended = not rows or rows[-1] is None
+        return [(row[0], _value(row[1])) for row in rows if row and row[1] is not None]
 
 
-def _append(page: list[Row], row: tuple[str, object]) -> None:
-    oid, value = row
-    if value is not None:
-        page.append((oid, _value(value)))
-
-
-def _library_session(target: Target, policer: BasePolicer) -> SnmpSession:
+def _library_session(target: Target) -> _GufoSession:
     credentials = target.credentials
     if isinstance(credentials, UserCredentials):
-        return SnmpSession(
-            target.address,
-            target.port,
-            user=_user(credentials),
-            version=SnmpVersion.v3,
-            policer=policer,
-            timeout=_LIBRARY_TIMEOUT,
-        )
-    return SnmpSession(
-        target.address,
-        target.port,
-        community=credentials.community.get_secret_value(),
-        version=_VERSIONS[credentials.version],
-        policer=policer,
-        timeout=_LIBRARY_TIMEOUT,
-    )
+        return _UserSession(target, _user(credentials))
+    kind = SnmpV1ClientSocket if credentials.version == "1" else SnmpV2cClientSocket
+    return _GufoSession(target, kind(_address(target), credentials.community.get_secret_value(), *_SOCKET_OPTIONS))
+
+
+def _address(target: Target) -> str:
+    return format_sock_addr(target.address, target.port)
+
+
+def _keys(user: User) -> tuple[str, int, bytes, int, bytes]:
+    return user.name, user.get_auth_alg(), user.get_auth_key(), user.get_priv_alg(), user.get_priv_key()
 
 
 def _user(credentials: UserCredentials) -> User:
@@ -266,8 +273,8 @@ def _value(value: object) -> Value:
 def translate(error: Exception) -> SnmpError:
     """Give our error for one of the library's."""
     if isinstance(error, TimeoutError):
-        # The library makes a timeout of the system's ICMP errors, and leaves their text in the cause.
-        refused = "refused" in str(error.__cause__)
+        # The library makes a timeout of the system's ICMP errors, of which the text is left.
+        refused = "refused" in str(error)
         return from_system(ConnectionRefusedError(errno.ECONNREFUSED, "") if refused else error)
     if isinstance(error, SnmpAuthError):
         return Auth("user, keys or security level rejected")

@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("profile", choices=PROFILES)
     parser.add_argument("dead", type=float)
+    parser.add_argument("printing", type=float)
     asyncio.run(_serve(Fleet(**vars(parser.parse_args()))))
 
 

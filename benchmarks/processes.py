@@ -26,11 +26,12 @@ _STOP_LIMIT = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """So many printers of a profile; a `dead` share never answers."""
+    """So many printers of a profile; a `dead` share never answers, a `printing` share prints a page a second."""
 
     count: int
     profile: str
     dead: float = 0.0
+    printing: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def agents(shape: Shape) -> Iterator[Agents]:
     """Run simulated printers; they have bound all sockets when this yields."""
     port = _free_port(socket.SOCK_DGRAM)
     command = [sys.executable, str(_HERE / "agents.py"), str(shape.count), str(_BASE), str(port)]
-    with _running([*command, shape.profile, str(shape.dead)], talks=True) as process:
+    with _running([*command, shape.profile, str(shape.dead), str(shape.printing)], talks=True) as process:
         if _line(process) != b"ready\n":
             raise RuntimeError("the simulated printers did not start")
         yield Agents(process, [(str(_BASE + number), port) for number in range(shape.count)])

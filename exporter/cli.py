@@ -41,7 +41,7 @@ DEFAULT_CONFIG = Path("config.yaml")
 DEFAULT_ADDRESS = ":10143"
 # What is known of a fleet lives long and holds no cycles: to look through all of it every few polls takes a quarter of
 # the time that 1,000 printers take.
-_GC_THRESHOLDS = (50_000, 20, 100)
+_GC_THRESHOLDS = (200_000, 20, 100)
 
 _FIRST_STEPS = """\
 first steps:

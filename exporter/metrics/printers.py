@@ -1,15 +1,17 @@
 """A printer's record as sample lines."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from typing import TypeAlias
 
 from exporter.config import Printer, Thresholds
 from exporter.memo import Memo
 from exporter.metrics import families as f
 from exporter.metrics.lines import Lines, LineWriter, label_pairs
-from exporter.printers.lifecycle import AlertCount
-from exporter.printers.model import Alert, Bin, Counters, Identity, Level, Supply, SupplyRow, Tray
+from exporter.printers.lifecycle import AlertCount, Life
+from exporter.printers.model import Alert, Bin, Counters, Identity, Level, Snapshot, Supply, SupplyRow, Tray
 from exporter.printers.names import ERROR_BITS, PRINTER_STATES
 from exporter.printers.record import FAILURE_REASONS, Record, Since
 from exporter.printers.status import STATUSES, Severity
@@ -21,6 +23,20 @@ _VAGUE_UNITS = {"", "other", "unknown"}
 
 Write: TypeAlias = Callable[..., None]
 """Writes some families to a LineWriter, from its further arguments alone."""
+Part: TypeAlias = tuple[Write, tuple[object, ...]]
+"""What writes some families, of one part only, and all that it writes them from."""
+
+
+# Of the record, its snapshot and its life: what moves with each poll and tells nothing but that there was one.
+_RESTLESS = {
+    Record: {"poll", "polls", "faults", "last_success", "boot", "silence", "snapshot", "life", "doubts", "happened"},
+    Snapshot: {"uptime"},
+    Life: {"pages_at"},
+}
+_steady_record, _steady_snapshot, _steady_life = (
+    attrgetter(*(field.name for field in fields(kind) if field.name not in restless))
+    for kind, restless in _RESTLESS.items()
+)
 
 
 class Renderer:
@@ -29,6 +45,8 @@ class Renderer:
     def __init__(self, printer: Printer) -> None:
         self.printer = printer
         self._written: dict[Write, Memo[..., Lines]] = {}
+        self._steady: tuple[object, ...] = ()
+        self._steady_lines: Lines = {}
 
     def render(self, record: Record, place: Sequence[tuple[str, str]]) -> Lines:
         """Return the lines; `place` is the printer's location and user labels.
@@ -38,8 +56,16 @@ class Renderer:
         if record.status is None:
             return {}
         labels = label_pairs((("printer", self.printer.name), *place))
+        snapshot = _steady_snapshot(record.snapshot) if record.snapshot else None
+        steady = (labels, _steady_record(record), snapshot, _steady_life(record.life))
+        if steady != self._steady:
+            self._steady_lines = self._write_all(labels, _steady_parts(self.printer, record))
+            self._steady = steady
+        return {**self._steady_lines, **self._write_all(labels, _restless_parts(record))}
+
+    def _write_all(self, labels: str, parts: Iterable[Part]) -> Lines:
         lines: dict[f.Family, bytes] = {}
-        for write, inputs in _parts(self.printer, record):
+        for write, inputs in parts:
             if write not in self._written:
                 self._written[write] = Memo(functools.partial(_lines, write))
             lines |= self._written[write](labels, *inputs)
@@ -57,8 +83,8 @@ def _lines(write: Write, labels: str, *inputs: object) -> Lines:
     return writer.lines()
 
 
-def _parts(printer: Printer, record: Record) -> Iterator[tuple[Write, tuple[object, ...]]]:
-    """Yield what writes some families, each of one part only, with all that it writes them from."""
+def _restless_parts(record: Record) -> Iterator[Part]:
+    """Yield what is written anew with each poll."""
     if record.poll:
         yield (
             _write_poll,
@@ -66,6 +92,10 @@ def _parts(printer: Printer, record: Record) -> Iterator[tuple[Write, tuple[obje
         )
         yield _write_failures, (record.failures,)
     yield _write_times, (record.last_success, record.boot, record.identity_changed)
+
+
+def _steady_parts(printer: Printer, record: Record) -> Iterator[Part]:
+    """Yield what is written anew when something other moved than what does with each poll."""
     yield _write_status, (record.status, record.excused if printer.expected_off else None, printer.maintenance)
     snapshot, tally, life = record.snapshot, record.tally, record.life
     rows = tuple(supply.row for supply in snapshot.supplies) if snapshot else ()

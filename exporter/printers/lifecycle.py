@@ -4,6 +4,7 @@ A `Life` is what is known of one engine, and follows its serial number. A `Tally
 it begins anew when another engine answers there, so that no counter rises by what happened elsewhere.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,9 @@ _DESCRIPTION_SETTLES = 7200.0
 _OUT_BITS = frozenset({"marker_supply_missing", "door_open"})
 _OUT_CODES = frozenset({"subunitMissing", "subunitRemoved", "markerTonerCartridgeMissing"})
 _SUPPLY_GROUP = ALERT_GROUPS[GROUP_MARKER_SUPPLIES]
+
+# Local times differ by multiples of this many seconds: no month begins in between.
+_SHORTEST_OFFSET = 900.0
 
 # No office engine prints faster; a minute more, since a reading is older than its poll's end and clocks are set.
 _PAGES_A_SECOND = 200 / 60
@@ -165,7 +169,9 @@ def after_poll(
     heard = before if before and (before.alerts, before.errors) == (snapshot.alerts, snapshot.errors) else None
     life, tally, replaced = _after_supplies(life, tally, snapshot, at, heard)
     life, tally, strange = _after_pages(life, tally, snapshot, at, zone)
-    life, tally, jam = _after_alerts(life, tally, snapshot, is_first=is_first)
+    jam: tuple[Happening, ...] = ()
+    if heard is None or any(kind.held for kind in tally.alerts):
+        life, tally, jam = _after_alerts(life, tally, snapshot, is_first=is_first)
     return Outcome(life, _from_zero(tally) if is_first else tally, (*replaced, *strange, *jam))
 
 
@@ -174,6 +180,7 @@ def _from_zero(tally: Tally) -> Tally:
     return replace(tally, used=dict.fromkeys(tally.used, 0.0), replaced=dict.fromkeys(tally.replaced, 0), anomalies=0)
 
 
+@functools.lru_cache(maxsize=4096)
 def is_distinct(serial: str) -> bool:
     """Tell whether a serial number tells printers apart: "", "unknown" and "0000000000" do not."""
     return any(char.isdigit() for char in serial) and len(set(serial)) > 1
@@ -199,6 +206,8 @@ def _after_supplies(
     life: Life, tally: Tally, snapshot: Snapshot, at: float, heard: Snapshot | None
 ) -> tuple[Life, Tally, tuple[Happening, ...]]:
     """Take a step with each supply; those that are as they were `heard` stand where they are."""
+    if heard and heard.supplies is snapshot.supplies and not any(known.doubted for known in life.supplies.values()):
+        return life, tally, ()
     still = {id(supply) for supply in heard.supplies if not _is_doubted(life, supply)} if heard else set()
     moved = [supply for supply in snapshot.supplies if id(supply) not in still]
     if not moved:
@@ -323,7 +332,10 @@ def _after_pages(
     reading = snapshot.pages
     if reading is None:
         return life, tally, ()
-    now = replace(life, pages_at=at, month=f"{datetime.fromtimestamp(at, zone):%Y-%m}")
+    month = _month(at // _SHORTEST_OFFSET * _SHORTEST_OFFSET, zone)
+    if (reading, snapshot.pages_unit, month, None) == (life.pages, life.pages_unit, life.month, life.doubt):
+        return replace(life, pages_at=at), tally, ()
+    now = replace(life, pages_at=at, month=month)
     if life.pages is None or life.pages_unit != snapshot.pages_unit:
         return _believed(replace(now, pages_unit=snapshot.pages_unit), reading, 0), tally, ()
     most = most_pages(at - life.pages_at)
@@ -335,6 +347,11 @@ def _after_pages(
         return replace(now, doubt=doubt), tally, ()
     strange = Happening("pages", str(life.pages), str(reading))
     return replace(now, doubt=doubt), replace(tally, anomalies=tally.anomalies + 1), (strange,)
+
+
+@functools.lru_cache(maxsize=64)
+def _month(at: float, zone: tzinfo) -> str:
+    return f"{datetime.fromtimestamp(at, zone):%Y-%m}"
 
 
 def doubt_of(reading: int, believed: int, doubt: Doubt | None, most: float) -> Doubt | None:

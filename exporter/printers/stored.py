@@ -48,6 +48,7 @@ _KEPT, _SNAPSHOT, _LIFE = TypeAdapter(Kept), TypeAdapter(Snapshot), TypeAdapter(
 _HEARD = TypeAdapter(dict[str, float])
 # These live in documents of their own, or end with the process.
 _NOT_IN_RECORD = {"snapshot", "life", "poll", "happened", "doubts", "polls", "faults", "failures", "last_success"}
+_IN_LIFE = attrgetter(*(field.name for field in fields(Life) if field.name != "pages_at"))
 _IN_RECORD = attrgetter(*(field.name for field in fields(Record) if field.name not in _NOT_IN_RECORD))
 
 
@@ -237,7 +238,7 @@ def _lasting(record: Record) -> Snapshot | None:
 
 def _has_moved(before: Life | None, after: Life) -> bool:
     """Tell whether there is more to keep than that the page counter was read once more."""
-    return before is None or replace(before, pages_at=after.pages_at) != after
+    return before is None or _IN_LIFE(before) != _IN_LIFE(after)
 
 
 def _event(kind: str, key: str, record: Record, happening: Happening) -> Event:

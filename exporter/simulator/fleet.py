@@ -78,9 +78,14 @@ _FIRST_LEVEL: Oid = (*PRINTER, 11, 1, 1, 9, 1, 1)
 
 
 class Fleet(Site[Agent]):
-    """So many agents that answer alike; a `dead` share, spread evenly, never answers."""
+    """So many agents that answer alike.
 
-    def __init__(self, count: int, base: str, port: int, profile: str = "large", dead: float = 0.0) -> None:
+    A `dead` share never answers, and a `printing` share prints a page a second; both are spread evenly.
+    """
+
+    def __init__(
+        self, count: int, base: str, port: int, profile: str = "large", *, dead: float = 0.0, printing: float = 1.0
+    ) -> None:
         shared = _encoded_mib(PROFILES[profile])
         first = ipaddress.IPv4Address(base)
         started = time.monotonic()
@@ -90,10 +95,10 @@ class Fleet(Site[Agent]):
 
         self.agents = tuple(
             Agent(
-                _one_of_many(shared, number, elapsed),
+                _one_of_many(shared, number, elapsed, prints=_is_chosen(number, printing)),
                 str(first + number),
                 port,
-                silent=int((number + 1) * dead) > int(number * dead),
+                silent=_is_chosen(number, dead),
             )
             for number in range(count)
         )
@@ -104,6 +109,11 @@ class Fleet(Site[Agent]):
         return sum(agent.requests for agent in self.agents)
 
 
+def _is_chosen(number: int, share: float) -> bool:
+    """Tell whether a printer is of a share that is spread evenly."""
+    return int((number + 1) * share) > int(number * share)
+
+
 def _encoded_mib(printer: Printer) -> Mib:
     """Encode every binding once, for all printers of the fleet."""
     mib = Mib(values(printer, 0))
@@ -112,15 +122,19 @@ def _encoded_mib(printer: Printer) -> Mib:
     return mib
 
 
-def _one_of_many(shared: Mib, number: int, elapsed: Callable[[], float]) -> Mib:
+def _one_of_many(shared: Mib, number: int, elapsed: Callable[[], float], *, prints: bool) -> Mib:
     """Give a printer its own name and serial, and the few values that move."""
     mib = copy.copy(shared)
+
+    def printed() -> int:
+        return number + (int(elapsed()) if prints else 0)
+
     sources: dict[Oid, Source] = {
         _SYS_NAME: OctetString(f"fleet-{number}".encode()),
         _SERIAL: OctetString(f"F{number:07}".encode()),
         _SYS_UP_TIME: lambda: TimeTicks(int(elapsed() * 100)),
-        _LIFE_COUNT: lambda: Counter32(10_000 + number + int(elapsed())),
-        _FIRST_LEVEL: lambda: Integer(100 - (number + int(elapsed())) % 100),
+        _LIFE_COUNT: lambda: Counter32(10_000 + printed()),
+        _FIRST_LEVEL: lambda: Integer(100 - printed() % 100),
     }
     mib.replace(sources)
     return mib
@@ -150,9 +164,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=10161)
     parser.add_argument("--profile", choices=PROFILES, default="large")
     parser.add_argument("--dead", type=float, default=0.0, help="share of printers that never answer")
+    parser.add_argument("--printing", type=float, default=1.0, help="share of printers that print a page a second")
     options = parser.parse_args(arguments)
     _raise_file_limit()
-    asyncio.run(_serve(Fleet(options.count, options.base, options.port, options.profile, options.dead)))
+    asyncio.run(_serve(Fleet(**vars(options))))
 
 
 if __name__ == "__main__":

@@ -133,8 +133,10 @@ class Reader:
     def __init__(self, shape: Structure) -> None:
         self.shape = shape
         self._told = [Memo(_told) for _ in shape.supplies]
-        self._supplies = Memo(_supplies)
+        self._supplies = Memo(self._read_supplies)
+        self._supply_oids = [oid for row in shape.supplies for oid in (row.level_oid, row.capacity_oid, row.makers_oid)]
         self._trays = Memo(_trays)
+        self._tray_oids = [oid for row in shape.trays for oid in (row.level_oid, row.media_oid)]
         self._bins = Memo(_bins)
         self._covers = Memo(_covers)
         self._counters = Memo(maker.read_counters)
@@ -150,13 +152,8 @@ class Reader:
         state = _state(get(shape.state_oid))
         return Snapshot(
             identity=shape.identity,
-            supplies=self._supplies(
-                tuple(
-                    told(row, get(row.level_oid), get(row.capacity_oid), get(row.makers_oid))
-                    for told, row in zip(self._told, shape.supplies, strict=True)
-                )
-            ),
-            trays=self._trays(shape.trays, tuple((get(row.level_oid), get(row.media_oid)) for row in shape.trays)),
+            supplies=self._supplies(tuple(map(get, self._supply_oids))),
+            trays=self._trays(shape.trays, tuple(map(get, self._tray_oids))),
             bins=self._bins(shape.bins, tuple(get(row.remaining_oid) for row in shape.bins)),
             covers=self._covers(shape.covers, tuple(get(row.status_oid) for row in shape.covers)),
             alerts=self._alerts(alert_rows, shape),
@@ -167,6 +164,13 @@ class Reader:
             uptime=uptime / 100 if uptime is not None else None,
             counters=self._counters(shape.counters, {oid: values[oid] for oid in self._counter_oids if oid in values}),
             asleep=state not in _AWAKE and self._sleeps(alert_rows, shape),
+        )
+
+    def _read_supplies(self, values: tuple[Value | None, ...]) -> tuple[Supply, ...]:
+        """Read the supplies from level, capacity and the maker's own level of each in turn."""
+        cells = zip(values[::3], values[1::3], values[2::3], strict=True)
+        return _supplies(
+            [told(row, *each) for told, row, each in zip(self._told, self.shape.supplies, cells, strict=True)]
         )
 
 
@@ -474,7 +478,7 @@ def _told(row: SupplyRow, level: Value | None, capacity: Value | None, makers: V
     return _Told(supply, None if says is Level.UNKNOWN else known)
 
 
-def _supplies(told: tuple[_Told, ...]) -> tuple[Supply, ...]:
+def _supplies(told: Sequence[_Told]) -> tuple[Supply, ...]:
     some = {supply.row.kind for supply, _ in told if supply.says is Level.SOME}
     return tuple(_supply(each, some) for each in told)
 
@@ -491,8 +495,9 @@ def _supply(told: _Told, some: Collection[str]) -> Supply:
     return told.by_maker if told.by_maker and supply.says in {Level.SOME, Level.UNKNOWN} else supply
 
 
-def _trays(rows: tuple[TrayRow, ...], values: tuple[tuple[Value | None, Value | None], ...]) -> tuple[Tray, ...]:
-    return tuple(_tray(row, level, media) for row, (level, media) in zip(rows, values, strict=True))
+def _trays(rows: tuple[TrayRow, ...], values: tuple[Value | None, ...]) -> tuple[Tray, ...]:
+    """Read the trays from level and media of each in turn."""
+    return tuple(map(_tray, rows, values[::2], values[1::2]))
 
 
 def _tray(row: TrayRow, level: Value | None, media: Value | None) -> Tray:

@@ -231,7 +231,8 @@ class Client:
         Asks in chunks that the agent is known to answer, and halves those that it refuses, breaks or ignores.
         """
         found: dict[str, Value] = {}
-        oids = [oid for oid in oids if oid not in self.learnt.unreadable]
+        if self.learnt.unreadable:
+            oids = [oid for oid in oids if oid not in self.learnt.unreadable]
         start = 0
         while start < len(oids):
             chunk = oids[start : start + self.learnt.chunk]
@@ -289,7 +290,8 @@ class Client:
                 raise
             unread = error
         if answer is not None:
-            self.learnt.doubted.difference_update(oids)
+            if self.learnt.doubted:
+                self.learnt.doubted.difference_update(oids)
             return answer
         if len(oids) > 1:
             return await self._get_halves(oids)

@@ -36,6 +36,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/fleet.py
+	$(BIN)/python -m benchmarks.exposition
 	$(BIN)/python -m benchmarks.cameras
 
 golden: $(VENV)/.dev

@@ -1,11 +1,13 @@
 """What a scrape of a fleet costs, beside Debian's prometheus-snmp-exporter on the same agents in the same run.
 
-    python benchmarks/fleet.py --counts 10 100 1000 --profile large
+    python benchmarks/fleet.py --counts 10 100 1000 --profile large --printing 0.1
+    python benchmarks/fleet.py --counts 10 100 1000 10000 --profile typical --no-peer    # the growth curve
 
 Both exporters run at once, each on a fleet of like printers of its own, and are scraped in turns. Figures are of the
-exporter's process alone: CPU a printer and wall time of the first scrape, in which this exporter reads the structure of
-every printer, and the median of the later ones; requests that the agents answered; peak memory; series. A ratio is
-the median of the ratios of neighbouring scrapes. What the peer is asked for is in peer-snmp.yml.
+exporter's process alone: CPU a printer and wall time of the first scrape, in which this exporter reads the structure
+of every printer, and the median of the later ones; requests that the agents answered; peak memory; series. A ratio is
+the median of the ratios of neighbouring scrapes. What the peer is asked for is in peer-snmp.yml. A share of the
+printers prints a page a second, so that a counter and a level move between any two scrapes; the others stand idle.
 """
 
 import argparse
@@ -81,18 +83,19 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The exporters on fleets of one shape: this one, then the peer where there is one; rates are the agents'."""
+    """The exporters on fleets of one shape: this one, and the peer where there is one; rates are the agents'."""
 
     count: int
-    results: Sequence[Result]
+    own: Sequence[Result]
+    peer: Result | None
     get_rate: float
     bulk_rate: float
 
-    def ratio(self, figure: Callable[[Round], float]) -> float:
-        """The median of ours divided by the peer's, scrape by scrape."""
-        own, other = self.results
-        pairs = zip(own.later, other.later, strict=True)
-        return statistics.median(figure(mine) / (figure(its) or float("nan")) for mine, its in pairs)
+
+def _ratio(own: Result, other: Result, figure: Callable[[Round], float]) -> float:
+    """Return the median of ours divided by the peer's, scrape by scrape."""
+    pairs = zip(own.later, other.later, strict=True)
+    return statistics.median(figure(mine) / (figure(its) or float("nan")) for mine, its in pairs)
 
 
 def main() -> int:
@@ -103,7 +106,8 @@ def main() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
-        comparisons = [_compare(Shape(count, options.profile, options.dead), options) for count in options.counts]
+        shapes = [Shape(count, options.profile, options.dead, options.printing) for count in options.counts]
+        comparisons = [_compare(shape, options) for shape in shapes]
     except KeyboardInterrupt:
         return 130
     _print(comparisons, options)
@@ -116,6 +120,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--profile", choices=("large", "typical"), default="large", help="15 or 5 supplies [large]")
     parser.add_argument("--scrapes", type=int, default=5, help="scrapes after the first [5]")
     parser.add_argument("--dead", type=float, default=0.0, help="share of printers that never answer [0]")
+    parser.add_argument("--printing", type=float, default=0.1, help="share of printers that print all the time [0.1]")
+    parser.add_argument("--pysnmp", action="store_true", help="this exporter with its portable engine, too")
     parser.add_argument("--no-peer", action="store_true", help="leave prometheus-snmp-exporter out")
     return parser.parse_args()
 
@@ -126,21 +132,26 @@ def _compare(shape: Shape, options: argparse.Namespace) -> Comparison:
     dead = round(shape.count * shape.dead)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        exporters = [stack.enter_context(ours(shape, folder))]
-        limits = [_PAGE_LIMIT, _PEER_LIMIT]
-        if PEER and not options.no_peer:
+        engines = ["auto", "pysnmp"] if options.pysnmp else ["auto"]
+        exporters = [stack.enter_context(ours(shape, folder, engine=engine)) for engine in engines]
+        has_peer = bool(PEER) and not options.no_peer
+        if has_peer:
             exporters.append(stack.enter_context(peer(shape)))
-        scrapers = [
-            stack.enter_context(Scraper(LISTEN, exporter.port, _WORKERS + dead, limit))
-            for exporter, limit in zip(exporters, limits, strict=False)
+        pairs = [
+            (exporter, stack.enter_context(Scraper(LISTEN, exporter.port, _WORKERS + dead, _limit(exporter))))
+            for exporter in exporters
         ]
-        pairs = list(zip(exporters, scrapers, strict=True))
         turns = [[_round(*pair) for pair in pairs] for _ in range(options.scrapes + 1)]
         results = [
             Result(exporter.name, first, later, peak_memory(exporter.process))
             for exporter, (first, *later) in zip(exporters, zip(*turns, strict=True), strict=True)
         ]
-    return Comparison(shape.count, results, *rates)
+    other = results.pop() if has_peer else None
+    return Comparison(shape.count, results, other, *rates)
+
+
+def _limit(exporter: Exporter) -> float:
+    return _PAGE_LIMIT if len(exporter.paths) == 1 else _PEER_LIMIT
 
 
 def _round(exporter: Exporter, scraper: Scraper) -> Round:
@@ -163,28 +174,32 @@ def _round(exporter: Exporter, scraper: Scraper) -> Round:
 
 
 def _print(comparisons: Sequence[Comparison], options: argparse.Namespace) -> None:
-    title = f"profile {options.profile}, {options.scrapes} later scrapes, {options.dead:.0%} dead"
+    shares = f"{options.dead:.0%} dead, {options.printing:.0%} printing"
+    title = f"profile {options.profile}, {options.scrapes} later scrapes, {shares}"
     table = Table(title=title, caption=_CAPTION)
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "exporter" else "right", no_wrap=True)
     for comparison in comparisons:
         _add_rows(table, comparison, options)
-    console = Console(width=175, highlight=False)
+    console = Console(width=190, highlight=False)
     console.print(table)
     for comparison in comparisons:
         _print_rates(console, comparison)
     for comparison in comparisons:
-        if len(comparison.results) == 2:
-            cpu_ratio, requests = comparison.ratio(_cpu), comparison.ratio(_requests)
+        if comparison.peer:
+            own, other = comparison.own[0], comparison.peer
+            cpu_ratio, requests = _ratio(own, other, _cpu), _ratio(own, other, _requests)
             console.print(f"ratio cpu {cpu_ratio:.2f} requests {requests:.2f} printers {comparison.count}")
 
 
 def _add_rows(table: Table, comparison: Comparison, options: argparse.Namespace) -> None:
-    for result in comparison.results:
+    other = comparison.peer
+    for result in (*comparison.own, *([other] if other else [])):
         table.add_row(f"{comparison.count}", *_cells(comparison.count, result))
-    if len(comparison.results) == 2:
-        ratios = (f"{comparison.ratio(figure):.2f}x" for figure in (_cpu, _requests, _wall))
-        table.add_row("", "ratio", *[""] * 4, *ratios)
+    if other:
+        for result in comparison.own:
+            ratios = [f"{_ratio(result, other, figure):.2f}x" for figure in (_cpu, _requests, _wall)]
+            table.add_row("", result.name.replace("printcam-exporter", "ratio"), *[""] * 4, *ratios)
     elif not options.no_peer:
         table.add_row("", "peer not installed")
     table.add_section()
@@ -214,7 +229,8 @@ def _print_rates(console: Console, comparison: Comparison) -> None:
     limits = (comparison.get_rate, comparison.bulk_rate)
     what = f"{limits[0]:.0f} GET of 20 objects or {limits[1]:.0f} GETBULK of 25 rows"
     console.print(f"{comparison.count} agents answer {what} a second")
-    for result, limit in zip(comparison.results, limits, strict=False):
+    results = [(result, limits[0]) for result in comparison.own]
+    for result, limit in (*results, *([(comparison.peer, limits[1])] if comparison.peer else [])):
         share = result.median(_rate) / limit
         if share > 0.5:
             console.print(f"  {result.name} asked for {share:.0%} of that: its wall time is in part the agents'")

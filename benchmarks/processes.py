@@ -18,8 +18,8 @@ LISTEN = "127.0.0.1"
 PEER = shutil.which("prometheus-snmp-exporter")
 _BASE = IPv4Address("127.60.0.1")
 _HERE = Path(__file__).parent
-# At each scrape and at no other time; a first scrape of 10,000 may take longer than the default limits.
-_POLLING = "polling: { min_interval: 0, idle_interval: 1d, deadline: 110s, poll_limit: 110s }\n"
+# A first scrape of 10,000 may take longer than the default limits.
+_POLLING = "polling: { min_interval: %s, idle_interval: 1d, deadline: 110s, poll_limit: 110s }\n"
 _START_LIMIT = 60.0
 _STOP_LIMIT = 15.0
 
@@ -73,8 +73,8 @@ def agents(shape: Shape) -> Iterator[Agents]:
 
 
 @contextmanager
-def ours(shape: Shape, folder: Path) -> Iterator[Exporter]:
-    """Run this exporter on printers of its own."""
+def ours(shape: Shape, folder: Path, *, engine: str = "auto", min_interval: str = "0") -> Iterator[Exporter]:
+    """Run this exporter on printers of its own, which it polls at each scrape unless one was `min_interval` ago."""
     port = _free_port(socket.SOCK_STREAM)
     config = folder / "config.yaml"
     with agents(shape) as fleet:
@@ -83,11 +83,13 @@ def ours(shape: Shape, folder: Path) -> Iterator[Exporter]:
             for number, (host, snmp_port) in enumerate(fleet.addresses)
         )
         state = f'state: {{ path: "{folder / str(port)}.db" }}\n'
-        config.write_text(_POLLING + state + "printers:\n" + "".join(entries))
+        snmp = f"snmp: {{ engine: {engine} }}\n"
+        config.write_text(_POLLING % min_interval + snmp + state + "printers:\n" + "".join(entries))
         command = [sys.executable, "-m", "exporter", f"--config.file={config}", "--log.level=error"]
         with _serving(command, port, "/-/ready") as process:
             up = re.compile(rb"(?m)^printer_up\{.*\} 1$")
-            yield Exporter("printcam-exporter", process, fleet, port, ["/metrics?collect[]=printers"], up)
+            name = "printcam-exporter" + (f", {engine}" if engine != "auto" else "")
+            yield Exporter(name, process, fleet, port, ["/metrics?collect[]=printers"], up)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ class LineWriter:
 
     def add(self, family: Family, value: float, **labels: str) -> None:
         """Add one sample."""
-        self.add_labelled(family, value, label_pairs(labels.items()))
+        self.add_labelled(family, value, label_pairs(labels.items()) if labels else "")
 
     def add_known(self, family: Family, value: float | None) -> None:
         """Add one sample, or none where the value is not known."""

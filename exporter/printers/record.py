@@ -237,6 +237,8 @@ def _is_own(record: Record) -> bool:
 
 def _levels_known(record: Record, now: Snapshot, at: float, retain: float) -> dict[str, float]:
     """Return when each supply that does not tell its level now last did, for those that did within `retain` seconds."""
+    if record.heard and record.heard.supplies is now.supplies and not record.levels_known:
+        return {}
     silent = [supply.row.supply for supply in now.supplies if supply.says not in _TOLD]
     if not silent or record.snapshot is None or record.last_success is None:
         return {}

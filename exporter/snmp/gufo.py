@@ -45,6 +45,7 @@ _Send: TypeAlias = Callable[[_Socket], None]
 _Receive: TypeAlias = Callable[[_Socket], Any]
 
 # Type of service, size of the send and of the receive buffer, timeout: all as the system has them; no waiting.
+_PLAIN: Final = frozenset({int, bool, str, bytes})
 _SOCKET_OPTIONS: Final = (0, 0, 0, 0)
 _AUTH_KEYS = {
     "MD5": Md5Key,
@@ -101,8 +102,8 @@ class _GufoSession:
 
     async def get(self, oids: Sequence[str], timeout: float) -> dict[str, Value]:
         send, receive = methodcaller("send_get_many", list(oids)), methodcaller("recv_get_many")
-        answer: dict[str, object] = await self.ask(send, receive, timeout)
-        return {oid: _value(value) for oid, value in answer.items() if value is not None}
+        answer: dict[str, Value | None] = await self.ask(send, receive, timeout)
+        return dict(_values(answer.items()))
 
     def walk(self, root: str, repetitions: int) -> Walk:
         return _GufoWalk(self, root, 0 if self._is_v1 else repetitions)
@@ -220,13 +221,13 @@ class _GufoWalk:
         self._ended = False
 
     async def page(self, timeout: float) -> list[Row]:
-        rows: list[tuple[str, object] | None] = []
+        rows: list[tuple[str, Value | None] | None] = []
         with suppress(StopAsyncIteration):
             if not self._ended:
                 answer = await self._session.ask(self._send, self._receive, timeout)
                 rows = answer if self._is_bulk else [answer]
         self._ended = not rows or rows[-1] is None
-        return [(row[0], _value(row[1])) for row in rows if row and row[1] is not None]
+        return _values(filter(None, rows))
 
 
 def _library_session(target: Target) -> _GufoSession:
@@ -264,10 +265,9 @@ def _context(credentials: Credentials) -> str:
     return credentials.context if isinstance(credentials, UserCredentials) else ""
 
 
-def _value(value: object) -> Value:
-    if isinstance(value, int | str | bytes):
-        return value
-    return str(value)
+def _values(rows: Iterable[tuple[str, Value | None]]) -> list[Row]:
+    """Leave out what is NULL; what is neither number nor text, such as a float, becomes text."""
+    return [(oid, value if type(value) in _PLAIN else str(value)) for oid, value in rows if value is not None]
 
 
 def translate(error: Exception) -> SnmpError:

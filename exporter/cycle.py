@@ -28,7 +28,7 @@ class Poller(Protocol):
     """Asks one printer; never raises for what the printer does."""
 
     async def poll(self, *, silent: bool, limit: float) -> Poll:
-        """Ask once, for at most `limit` seconds; `silent` when the printer did not answer last time."""
+        """Ask once, for at most `limit` seconds; `silent` unless the printer answered last time."""
         ...
 
     def close(self) -> None:
@@ -211,12 +211,12 @@ class Cycle:
         return min(2 * max(device.nap, usual), _LONGEST_NAP)
 
     async def _poll(self, device: Device) -> None:
-        silent = device.record.up is False
-        extra: AbstractAsyncContextManager[object] = self._silent_slots if silent else nullcontext()
+        was_silent = device.record.up is False
+        extra: AbstractAsyncContextManager[object] = self._silent_slots if was_silent else nullcontext()
         try:
             async with extra, self._slots:
                 device.started = _now()
-                poll = await device.poller.poll(silent=silent, limit=self._polling.poll_limit)
+                poll = await device.poller.poll(silent=not device.record.up, limit=self._polling.poll_limit)
             device.nap = self._next_nap(device, poll)
             self._settle(device, poll)
         except Exception:

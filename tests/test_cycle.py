@@ -220,7 +220,20 @@ def test_a_recovery_shows_one_scrape_later_at_the_latest() -> None:
     travel(scenario)
 
 
-def test_silent_printers_are_asked_as_such_and_take_a_quarter_of_the_slots() -> None:
+def test_printers_are_asked_as_silent_until_they_answer() -> None:
+    async def scenario() -> None:
+        poller = FakePoller(1)
+        cycle = office({"a": poller}, Polling(min_interval=1))
+        for answers in (False, True, True, False):
+            poller.answers = answers
+            await cycle.poll(cycle.devices["a"])
+        assert [silent for _, silent in poller.asked] == [True, True, False, False]
+        await cycle.close()
+
+    travel(scenario)
+
+
+def test_silent_printers_take_a_quarter_of_the_slots() -> None:
     async def scenario() -> None:
         gauge = Gauge()
         pollers = {f"dead{i}": FakePoller(4, answers=False) for i in range(20)}
@@ -231,7 +244,6 @@ def test_silent_printers_are_asked_as_such_and_take_a_quarter_of_the_slots() -> 
         await cycle.rounds.join(29.5)
         await asyncio.sleep(60)
         assert gauge.most == 2
-        assert all(poller.asked[0][1] is False and poller.asked[1][1] is True for poller in pollers.values())
         await cycle.close()
 
     travel(scenario)

@@ -106,6 +106,15 @@ async def test_a_printer_that_was_silent_is_asked_once_only() -> None:
     assert client.requests == 1
 
 
+async def test_a_printer_that_was_silent_has_its_retries_once_it_is_heard() -> None:
+    agent = FakeAgent()
+    client = await begun(agent, silent=True)
+    await client.get(OIDS[:2])
+    agent.lose = 1
+    assert await client.get(OIDS[2:4]) == dict.fromkeys(OIDS[2:4], 7)
+    assert client.requests == 3
+
+
 async def test_a_dead_printer_costs_the_tries_of_one_request() -> None:
     agent = FakeAgent(lose=1000)
     client = await begun(agent, retries=2)

@@ -68,7 +68,7 @@ class PrinterPoller:
     async def poll(self, *, silent: bool = False, limit: float | None = None) -> Poll:
         """Ask once, for at most `limit` seconds; what goes wrong is the result, nothing is raised.
 
-        `silent`: the printer did not answer last time, so it is asked once without retry.
+        `silent`: the printer did not answer last time, if it was asked at all, so there is no retry until it answers.
         """
         started = self._monotonic()
         result: Snapshot | Failure | None = None

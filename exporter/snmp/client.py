@@ -121,7 +121,7 @@ class Client:
         self._timeout = timeout
         self._retries = retries
         self._accept_other_address = accept_other_address
-        self._attempts = 1
+        self._is_doubtful = False
         self._session: Session | None = None
         self._heard = False
         self._ignored_polls = 0
@@ -139,7 +139,7 @@ class Client:
         return self.version == "1" or not self.learnt.repetitions
 
     async def begin(self, *, silent: bool) -> None:
-        """Start a poll; a printer `silent` last time is asked without retry.
+        """Start a poll; without retry until it is heard where the printer is `silent`.
 
         Raises Resolve, or Refused when no socket can be opened.
         """
@@ -150,7 +150,7 @@ class Client:
         self.faults = 0
         self.has_lost = False
         self._heard = False
-        self._attempts = 1 if silent else 1 + self._retries
+        self._is_doubtful = silent
         self._requests = 0
         self._session_base = self._session.requests if self._session else 0
         if self.learnt.version_doubted:
@@ -383,7 +383,8 @@ class Client:
         return True
 
     async def _patiently(self, request: Callable[[], Awaitable[T]]) -> T:
-        for attempts_left in reversed(range(self._attempts)):
+        attempts = 1 if self._is_doubtful and not self._heard else 1 + self._retries
+        for attempts_left in reversed(range(attempts)):
             try:
                 result = await request()
             except (Timeout, Protocol):

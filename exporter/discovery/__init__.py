@@ -1,0 +1,1 @@
+"""Where printers come from beside the config."""

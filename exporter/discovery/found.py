@@ -1,0 +1,31 @@
+"""What a source outside the config tells of a printer."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A printer that a sweep, a print server or another tool's file tells of; "" for what it does not say.
+
+    Text that came from the network has been through `exporter.text.tidy`. `name` need not be unique yet. `host` is a
+    name or an address without a port. `credentials` is a name from snmp.credentials; "" stands for those of printers
+    that name none. `device` is the hrDeviceIndex where several printers are behind one address. `remark` is for a
+    person, who reads it beside the entry.
+    """
+
+    name: str
+    host: str
+    port: int = 161
+    location: str = ""
+    credentials: str = ""
+    model: str = ""
+    serial: str = ""
+    device: int | None = None
+    remark: str = ""
+
+    @property
+    def spelled(self) -> str:
+        """Its `host` as the config has it: with the port where that is not SNMP's, and an IPv6 address in brackets then."""
+        if self.port == 161:
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

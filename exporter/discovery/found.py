@@ -25,7 +25,7 @@ class Found:
 
     @property
     def spelled(self) -> str:
-        """Its `host` as the config has it: with the port where that is not SNMP's, and an IPv6 address in brackets then."""
+        """Its host as the config has it: with the port where that is not 161, an IPv6 address in brackets then."""
         if self.port == 161:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

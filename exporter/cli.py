@@ -26,9 +26,10 @@ from exporter.app import App
 from exporter.cameras.easyip import DEVICE_PORT, LISTEN_PORT
 from exporter.cameras.registry import KIND
 from exporter.cameras.views import views
-from exporter.commands import cameras, kept, probe
+from exporter.commands import cameras, discover, kept, probe
 from exporter.commands.kept import CommandError
 from exporter.config import Cameras, CommunityCredentials, Config, ConfigError, Printer
+from exporter.discovery.sweep import CONCURRENCY
 from exporter.metrics.exporter import add_web_config
 from exporter.snmp import descriptors
 from exporter.state import State, StateError
@@ -57,6 +58,8 @@ _EXAMPLES = {
     "probe": "printcam-exporter probe 10.10.5.28 --snmp.community=public\n"
     "  printcam-exporter probe Accounting --config.file=config.yaml --explain",
     "cameras": "printcam-exporter cameras\n  printcam-exporter cameras --interface=eth1 --csv",
+    "discover": "printcam-exporter discover 10.10.5.0/24 10.10.6.20-40 --config.file=config.yaml\n"
+    "  printcam-exporter discover --mdns 10.10.0.0/20 --config.file=config.yaml --write",
     "import": "printcam-exporter import cameras camera_database.json --config.file=config.yaml",
     "forget": 'printcam-exporter forget "Old copier" --config.file=config.yaml',
     "demo": "printcam-exporter demo --web.listen-address=localhost:10143",
@@ -86,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         print(f"printcam-exporter: {error}", file=sys.stderr)
         return 1
-    except _UsageError as error:
+    except (_UsageError, discover.UsageError) as error:
         print(f"printcam-exporter: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -118,6 +121,12 @@ def _parser() -> argparse.ArgumentParser:
         ),
         ("probe", _probe, "poll one printer now and show what it says", _probe_options),
         ("cameras", _cameras, "search for cameras now and show who is there", _cameras_options),
+        (
+            "discover",
+            _discover,
+            "look for printers, and print or write down those that the config lacks",
+            discover.add_options,
+        ),
         ("import", _import, "take over what another tool knew of cameras", _import_options),
         ("forget", _forget, "drop a retired camera or printer from the state", _forget_options),
     ):
@@ -368,6 +377,11 @@ async def _show_cameras(options: argparse.Namespace, loaded: Config, settings: C
             Console().print(cameras.table(found, loaded.zone))
         print(cameras.summary(found, outcome))
     return 0 if any(outcome.segments.values()) else 1
+
+
+def _discover(options: argparse.Namespace) -> int:
+    _raise_file_limit(CONCURRENCY)
+    return discover.run(options, options.config_file or (DEFAULT_CONFIG if options.write else None))
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -541,6 +541,14 @@ class Printer:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What printers take from the config where their own entries do not say."""
+
+    defaults: PrinterOptions
+    credentials: Mapping[str, Credentials]
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """A config that was checked as a whole."""
 
@@ -552,6 +560,7 @@ class Config:
     cameras: Cameras | None
     """None when they are not searched for."""
     state_path: str
+    shared: Shared
     probe_allow: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks in which `/probe` may ask hosts that are not in the inventory."""
     unlisted: Printer | None = None
@@ -633,6 +642,7 @@ def _resolved(file: ConfigFile, environ: Mapping[str, str]) -> Config:
         printers=tuple(_printer(entry, file) for entry in file.printers),
         cameras=file.cameras if file.cameras.enabled else None,
         state_path=file.state.path,
+        shared=Shared(file.printer_defaults, file.snmp.credentials),
         probe_allow=file.probe.allow,
         unlisted=_printer(PrinterEntry(name="unlisted", host="unlisted"), file) if file.probe.allow else None,
     )

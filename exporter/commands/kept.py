@@ -55,7 +55,7 @@ def forget(name: str, config: Config) -> list[str]:
 
     def changes(state: State) -> Changes:
         nonlocal dropped
-        cameras, printers = stored_cameras(state, config.state_path), _stored_serials(state, config.state_path)
+        cameras, printers = stored_cameras(state, config.state_path), stored_serials(state, config.state_path)
         dropped = _the_one(name, _cameras_meant(name, cameras, names), _printers_meant(name, printers))
         return Changes(dict.fromkeys([dropped] if dropped[0] == KIND else _documents_of(dropped[1], printers)))
 
@@ -92,7 +92,7 @@ def _the_one(name: str, cameras: set[str], printers: set[str]) -> Key:
     return meant[0]
 
 
-def _stored_serials(state: State, path: str) -> dict[str, str]:
+def stored_serials(state: State, path: str) -> dict[str, str]:
     """Return the serial number of each printer that the state holds, by name; raises StateError."""
     # All kinds are read, since `write` looks for what others changed since then.
     records, *_ = [state.documents(kind) for kind in KINDS]

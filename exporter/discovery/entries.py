@@ -201,6 +201,13 @@ def _line_end(text: str, place: int) -> int:
 # ---- into the file
 
 
+def check(path: Path) -> None:
+    """Refuse at once what `write` could not do after minutes of asking; raises ConfigError and WriteError."""
+    merged(read_text(path), [Found("", "")])
+    if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
+        raise WriteError(f"{path}: cannot be written: this user may not write to its folder")
+
+
 def write(path: Path, found: Sequence[Found], environ: Mapping[str, str] = os.environ) -> Path:
     """Put entries into a config file and return where its old self is kept; raises ConfigError and WriteError.
 

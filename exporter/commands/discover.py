@@ -225,7 +225,9 @@ def summary(result: Hunt, proposals: Proposals, lost: Sequence[str]) -> str:
     printers = sum(len(answer.printers) for answer in result.answers)
     of_all = f" of {result.addresses:,}" if result.stopped else ""
     others = f"{outcomes['other']} other devices, {outcomes['rejected']} that reject the credentials"
+    heard = [f"{len(result.announced)} addresses announce a printer"] if result.listened else []
     lines = [
+        *heard,
         f"asked {len(result.answers):,}{of_all} addresses in {result.seconds:.0f} s: {printers} printers, {others}",
         f"{proposals.listed} listed already, {proposals.doubled} at a further address, {len(proposals.fresh)} new",
     ]

@@ -55,10 +55,9 @@ def named(found: Iterable[Found], taken: Collection[str]) -> list[Found]:
 
 def _names(found: Found) -> Iterator[str]:
     name = found.name or found.spelled
-    where = found.spelled if found.device is None else f"{found.spelled} device {found.device}"
     yield name[:MAX_LENGTH]
     for number in count(1):
-        suffix = f" ({where})" if number == 1 else f" ({where}) {number}"
+        suffix = f" ({found.where})" if number == 1 else f" ({found.where}) {number}"
         yield f"{name[: MAX_LENGTH - len(suffix)]}{suffix}"
 
 

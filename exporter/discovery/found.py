@@ -29,3 +29,8 @@ class Found:
         if self.port == 161:
             return self.host
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def where(self) -> str:
+        """Its host as the config has it, and which of several printers there it is."""
+        return self.spelled if self.device is None else f"{self.spelled} device {self.device}"

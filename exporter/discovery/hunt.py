@@ -69,6 +69,7 @@ class Hunt:
 
     answers: list[Answer] = field(default_factory=list)
     announced: list[Announced] = field(default_factory=list)
+    listened: bool = False
     addresses: int = 0
     seconds: float = 0.0
     stopped: signal.Signals | None = None
@@ -119,6 +120,7 @@ async def _hunt(plan: Plan, display: Display, result: Hunt) -> None:
     if plan.listens:
         try:
             result.announced = await mdns.listen(display.listening)
+            result.listened = True
         except OSError as error:
             raise HuntError(f"cannot listen for announcements: {error.strerror}") from None
     addresses = list(dict.fromkeys([*plan.addresses, *(each.address for each in result.announced)]))

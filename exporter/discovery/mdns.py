@@ -2,11 +2,12 @@
 
 import asyncio
 import ipaddress
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from zeroconf import ServiceStateChange
+from zeroconf import BadTypeInNameException, ServiceStateChange
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from exporter.printers.text import clean
@@ -20,6 +21,9 @@ MAX_ANNOUNCED: Final = 2_000
 """Services that are looked at; a printer has up to four."""
 
 _DETAIL_SECONDS = 3.0
+
+# The library's warnings are tracebacks of interfaces that cannot send just now.
+logging.getLogger("zeroconf").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,10 @@ async def listen(tell: Callable[[int], None], seconds: float = LISTEN_SECONDS) -
 
 async def _details(network: AsyncZeroconf, service_type: str, name: str) -> Announced | None:
     """Return what a service says of its printer; None where it tells no address that can be asked from here."""
-    info = AsyncServiceInfo(service_type, name)
+    try:
+        info = AsyncServiceInfo(service_type, name)
+    except BadTypeInNameException:  # control characters, which no printer's name has
+        return None
     await info.async_request(network.zeroconf, _DETAIL_SECONDS * 1000)
     addresses = [address for address in info.parsed_addresses() if _is_usable(address)]  # IPv4 first
     if not addresses:

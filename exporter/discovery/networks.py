@@ -30,6 +30,8 @@ def span(text: str) -> Span:
 
     Of a network, its own address and the broadcast address are no hosts. Raises ValueError.
     """
+    if "%" in text:
+        raise ValueError("an address that holds on one link only is not swept")
     first, dash, last = text.partition("-")
     found = _range(first, last) if dash else _network(text)
     if any(end.is_multicast or end.is_unspecified for end in (found.first, found.last)):

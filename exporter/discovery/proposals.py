@@ -1,7 +1,7 @@
 """What a sweep found → the printers that the inventory lacks, as they would be listed; pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from exporter.config import Config
@@ -83,8 +83,8 @@ def _found(seen: Seen, again: Sequence[Seen], announced: Announced | None, confi
     place = seen.location or (announced.location if announced else "")
     location, remark = _location(place, seen.address, config)
     remarks = [remark, seen.candidate.remark, *(f"also at {each.address}" for each in again)]
-    return Found(
-        name=identity.hostname or seen.name or f"{identity.model} ({seen.address})".strip(),
+    found = Found(
+        name=identity.hostname or seen.name,
         host=seen.address,
         port=seen.port,
         location=location,
@@ -94,6 +94,7 @@ def _found(seen: Seen, again: Sequence[Seen], announced: Announced | None, confi
         device=seen.device,
         remark=", ".join(filter(None, remarks)),
     )
+    return found if found.name or not found.model else replace(found, name=f"{found.model} ({found.where})")
 
 
 def _location(place: str, address: str, config: Config) -> tuple[str, str]:

@@ -38,7 +38,7 @@ def fresh(*answers: Answer, known: Known = NOTHING, credentials: str = "default"
 
 
 def test_printers_are_proposed_by_address_not_by_who_answered_first() -> None:
-    found = fresh(answer("10.3.0.10", "A1"), answer("10.3.0.9", "B2"), answer("2001:db8::1", "C3"))
+    found = fresh(answer("10.3.0.10", "A123456"), answer("10.3.0.9", "B223456"), answer("2001:db8::1", "C323456"))
     assert [each.host for each in found] == ["10.3.0.9", "10.3.0.10", "2001:db8::1"]
 
 
@@ -63,15 +63,20 @@ def test_a_name_that_is_listed_or_proposed_already_gets_its_address() -> None:
 
 
 def test_what_is_listed_by_address_or_by_serial_number_is_not_proposed() -> None:
-    known = Known(endpoints=frozenset({("10.3.0.1", 161), ("10.3.0.4", 1161)}), serials=frozenset({"B2"}))
-    answers = [answer("10.3.0.1", "A1"), answer("10.3.0.2", "B2"), answer("10.3.0.3", "A1"), answer("10.3.0.4", "C3")]
+    known = Known(endpoints=frozenset({("10.3.0.1", 161), ("10.3.0.4", 1161)}), serials=frozenset({"B223456"}))
+    answers = [
+        answer("10.3.0.1", "A123456"),
+        answer("10.3.0.2", "B223456"),
+        answer("10.3.0.3", "A123456"),
+        answer("10.3.0.4", "C323456"),
+    ]
     found = propose(answers, (), config(), known)
     assert [each.host for each in found.fresh] == ["10.3.0.4"]
     assert (found.listed, found.doubled) == (3, 0)
 
 
 def test_one_printer_at_several_addresses_is_proposed_once_and_says_so() -> None:
-    found = propose([answer("10.3.0.2", "A1"), answer("10.3.0.1", "A1")], (), config(), NOTHING)
+    found = propose([answer("10.3.0.2", "A123456"), answer("10.3.0.1", "A123456")], (), config(), NOTHING)
     [one] = found.fresh
     assert (one.host, one.remark, found.doubled) == ("10.3.0.1", "also at 10.3.0.2", 1)
 
@@ -84,9 +89,9 @@ def test_a_serial_number_that_many_share_tells_nobody_apart() -> None:
 
 def test_the_same_serial_number_of_other_models_and_of_devices_behind_one_address_is_not_one_printer() -> None:
     found = fresh(
-        answer("10.3.0.1", "A1", device=1),
-        answer("10.3.0.1", "A1", device=2),
-        answer("10.3.0.2", "A1", model="C3530"),
+        answer("10.3.0.1", "A123456", device=1),
+        answer("10.3.0.1", "A123456", device=2),
+        answer("10.3.0.2", "A123456", model="C3530"),
     )
     assert [(each.host, each.device) for each in found] == [("10.3.0.1", 1), ("10.3.0.1", 2), ("10.3.0.2", None)]
 

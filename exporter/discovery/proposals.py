@@ -9,6 +9,7 @@ from exporter.discovery.entries import named
 from exporter.discovery.found import Found
 from exporter.discovery.mdns import Announced
 from exporter.discovery.sweep import Answer, Seen
+from exporter.printers.lifecycle import is_distinct
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,8 @@ def _identity(seen: Seen) -> object:
 
 
 def _serial(seen: Seen) -> str:
-    """Return the serial number; "" for one that tells nobody apart, such as 00000000 or XXXXXX."""
-    serial = seen.identity.serial
-    return serial if len(set(serial)) > 1 else ""
+    """Return the serial number; "" for one that tells nobody apart."""
+    return seen.identity.serial if is_distinct(seen.identity.serial) else ""
 
 
 def _found(seen: Seen, again: Sequence[Seen], announced: Announced | None, config: Config) -> Found:

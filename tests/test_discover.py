@@ -186,7 +186,9 @@ async def test_a_stop_prints_what_was_found_and_writes_nothing(tmp_path: Path, n
         (["printer.example.com"], 2, "printer.example.com: expected a network such as 10.10.5.0/24"),
         (["127.0.0.1", "--port=0"], 2, "0: expected a number from 1 to 65535"),
         (["127.0.0.1", "--rate=0"], 2, "0: expected a number from 1 to 10000"),
-        (["127.0.0.1", "--timeout=1"], 2, "1: expected a duration such as 500ms"),
+        (["127.0.0.1", "--timeout=1"], 2, "--timeout: expected a duration such as 500ms"),
+        (["127.0.0.1", "--snmp.community="], 2, "--snmp.community: expected printable text"),
+        (["127.0.0.1", "--snmp.community=\ts3cret"], 2, "--snmp.community: expected printable text"),
         (["127.0.0.1", "--timeout=2h"], 2, "2h: must be between 1ms and 1m"),
         (["127.0.0.1", "--json", "--csv"], 2, "not allowed with argument"),
         (["127.0.0.1", "--write"], 1, "config.yaml: cannot be read: No such file or directory"),
@@ -235,8 +237,8 @@ def shown(answers: int, *, is_terminal: bool) -> str:
 
 def test_without_a_terminal_a_line_comes_every_ten_seconds() -> None:
     assert shown(25, is_terminal=False).splitlines() == [
-        "asked 10 of 600 addresses, 1 a second, 9 min left, printers: 0",
-        "asked 20 of 600 addresses, 1 a second, 9 min left, printers: 0",
+        "asked 10 of 600 addresses, 1/s, 9 min left, printers: 0",
+        "asked 20 of 600 addresses, 1/s, 9 min left, printers: 0",
     ]
 
 
@@ -247,7 +249,7 @@ def test_a_short_sweep_says_nothing_without_a_terminal() -> None:
 def test_on_a_terminal_a_bar_shows_rate_and_time_left_and_is_gone_at_the_end() -> None:
     text = shown(550, is_terminal=True)
     assert "asking addresses" in text
-    assert "550/600 1 a second, 50 s left, printers: 0" in text
+    assert "550/600 1/s, 50 s left, printers: 0" in text
     assert text.endswith("\x1b[2K")
 
 

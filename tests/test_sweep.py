@@ -137,6 +137,12 @@ async def test_the_first_credentials_that_show_a_printer_count() -> None:
     assert [seen.candidate.name for seen in answer.printers] == ["number 3"]
 
 
+async def test_a_printer_is_found_over_ipv6() -> None:
+    agent = Agent(a_printer(), "::1", 0)
+    async with running(agent):
+        assert (await asked("::1", agent.port)).outcome == "printer"
+
+
 async def test_what_speaks_snmp_without_the_printer_mib_is_another_device() -> None:
     values = {name: value for name, value in BASE.items() if name[:7] != oid("1.3.6.1.2.1.43")}
     agent = Agent(MovingMib(values), own_address(), 0)

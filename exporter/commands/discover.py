@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add(
         "networks",
         nargs="*",
-        type=_typed(networks.span),
+        type=_typed(_network),
         metavar="NETWORK",
         help="ask its addresses over SNMP: 10.10.5.0/24, 10.10.5.20-40, 10.10.5.28, or IPv6 alike",
     )
@@ -57,6 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--snmp.community",
         dest="communities",
         action="append",
+        type=_typed(_community),
         default=[],
         metavar="TEXT",
         help="in place of the config's credentials; may be repeated; other users of this machine can see it",
@@ -73,9 +74,22 @@ def _typed(convert: Callable[[str], T]) -> Callable[[str], T]:
         try:
             return convert(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text}: {error}") from None
+            raise argparse.ArgumentTypeError(str(error)) from None
 
     return converted
+
+
+def _network(text: str) -> networks.Span:
+    try:
+        return networks.span(text)
+    except ValueError as error:
+        raise ValueError(f"{text}: {error}") from None
+
+
+def _community(text: str) -> str:
+    if not text or not text.isprintable():
+        raise ValueError("expected printable text")
+    return text
 
 
 def _port(text: str) -> int:
@@ -88,14 +102,13 @@ def _rate(text: str) -> float:
 
 def _number(text: str, most: int) -> float:
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
-        raise ValueError(f"expected a number from 1 to {most}")
+        raise ValueError(f"{text}: expected a number from 1 to {most}")
     return float(text)
 
 
 def _timeout(text: str) -> float:
-    found = configtypes.seconds(text)
-    if not 0 < found <= 60:
-        raise ValueError("must be between 1ms and 1m")
+    if not 0 < (found := configtypes.seconds(text)) <= 60:
+        raise ValueError(f"{text}: must be between 1ms and 1m")
     return found
 
 

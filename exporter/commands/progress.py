@@ -24,7 +24,7 @@ class Shown:
         self._total = self._done = self._printers = 0
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(15),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rest]}"),
         )
@@ -63,7 +63,7 @@ class Shown:
 
     def _rest(self, now: float) -> str:
         rate = self._done / max(now - self._started, 0.001)
-        return f"{rate:.0f} a second, {_span((self._total - self._done) / rate)} left, printers: {self._printers}"
+        return f"{rate:.0f}/s, {_span((self._total - self._done) / rate)} left, printers: {self._printers}"
 
 
 def _span(seconds: float) -> str:

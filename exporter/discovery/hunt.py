@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from exporter.config import CommunityCredentials, Config, EngineName, Printer
+from exporter.config import CommunityCredentials, Config, Credentials, EngineName, Printer
 from exporter.discovery import mdns
 from exporter.discovery.mdns import Announced
 from exporter.discovery.pace import Pace, Paced
@@ -91,12 +91,11 @@ def candidates(config: Config, communities: Sequence[str]) -> list[Candidate]:
 def _without_repeats(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Leave out what was tried before, also what was tried as v1 because v2c was met with silence."""
     result: list[Candidate] = []
+    tried: set[Credentials] = set()
     for each in candidates:
-        tried = [one.credentials for one in result]
-        if each.credentials not in tried and each.credentials not in [
-            as_v1(one) for one in tried if one.version == "2c"
-        ]:
+        if each.credentials not in tried:
             result.append(each)
+        tried |= {each.credentials} | ({as_v1(each.credentials)} if each.credentials.version == "2c" else set())
     return result
 
 
@@ -119,6 +118,7 @@ async def hunt(plan: Plan, display: Display) -> Hunt:
 async def _hunt(plan: Plan, display: Display, result: Hunt) -> None:
     if plan.listens:
         try:
+            display.listening(0)
             result.announced = await mdns.listen(display.listening)
             result.listened = True
         except OSError as error:

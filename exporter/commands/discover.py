@@ -19,7 +19,7 @@ from exporter import config, configtypes
 from exporter.commands import kept
 from exporter.commands.kept import CommandError
 from exporter.commands.progress import Shown
-from exporter.config import Config
+from exporter.config import Config, Printer
 from exporter.discovery import entries, networks
 from exporter.discovery.entries import WriteError, as_yaml
 from exporter.discovery.found import Found
@@ -152,8 +152,9 @@ def _check_write(plan: Plan, path: Path) -> None:
 
 
 async def _run(options: argparse.Namespace, loaded: Config, plan: Plan, path: Path | None) -> int:
-    serials = await asyncio.to_thread(_known_serials, loaded) if path else []
-    listed, lost = await known(loaded.printers, serials)
+    printers = loaded.printers
+    serials = await asyncio.to_thread(_known_serials, loaded, printers) if path else []
+    listed, lost = await known(printers, serials)
     with Shown(Console(stderr=True)) as shown:
         found = await hunt(plan, shown)
     proposals = propose(found.answers, found.announced, loaded, listed)
@@ -175,11 +176,11 @@ def _say(output: str, remark: str) -> None:
     sys.stderr.write(f"{remark}\n")
 
 
-def _known_serials(loaded: Config) -> list[str]:
-    """Return the serial numbers of the config's printers as far as the state has them; raises StateError."""
+def _known_serials(loaded: Config, printers: Sequence[Printer]) -> list[str]:
+    """Return the serial numbers of listed printers as far as the state has them; raises StateError."""
     if not os.path.exists(loaded.state_path):  # noqa: PTH110 - pathlib raises where it may not look
         return []
-    names = {printer.name for printer in loaded.printers}
+    names = {printer.name for printer in printers}
     with closing(State(loaded.state_path, read_only=True)) as state:
         return [serial for name, serial in kept.stored_serials(state, loaded.state_path).items() if name in names]
 

@@ -6,6 +6,7 @@ import io
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -218,6 +219,17 @@ def test_a_folder_that_may_not_be_written_to_is_refused_before_anything_is_asked
         done = run("discover", "127.0.0.1", "--write", "--config.file=config.yaml", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == ("printcam-exporter: config.yaml: cannot be written: this user may not write to its folder\n")
+
+
+def test_without_the_library_for_announcements_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['zeroconf'] = None; from exporter.cli import main; sys.exit(main({}))"
+    for arguments, returncode in ((["discover", "--mdns"], 1), (["discover", "127.0.0.1"], 0)):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(arguments)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == returncode
+        needs = "printcam-exporter: --mdns needs python-zeroconf: pip install 'printcam-exporter[mdns]'\n"
+        assert (done.stderr == needs) is bool(returncode)
 
 
 # ---- progress

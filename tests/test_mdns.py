@@ -14,7 +14,7 @@ from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 from zeroconf.const import _CLASS_IN, _FLAGS_AA, _FLAGS_QR_RESPONSE, _TYPE_PTR
 
 from exporter.discovery import mdns
-from exporter.discovery.mdns import Announced
+from exporter.discovery.found import Announced
 from exporter.simulator.agent import Agent
 from tests.support.namespaces import Host, Lab, needs_namespaces
 from tests.test_sweep import a_printer

@@ -1,8 +1,7 @@
 """Which of the printers found are proposed, and under which names and locations."""
 
 from exporter.config import Config, parse
-from exporter.discovery.found import Found
-from exporter.discovery.mdns import Announced
+from exporter.discovery.found import Announced, Found
 from exporter.discovery.proposals import Known, propose
 from exporter.discovery.sweep import Answer, Candidate, Seen
 from exporter.printers.model import Identity

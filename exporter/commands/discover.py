@@ -22,9 +22,8 @@ from exporter.commands.progress import Shown
 from exporter.config import Config, Printer
 from exporter.discovery import entries, networks
 from exporter.discovery.entries import WriteError, as_yaml
-from exporter.discovery.found import Found
+from exporter.discovery.found import Announced, Found
 from exporter.discovery.hunt import RATE, Hunt, HuntError, Plan, candidates, hunt, known
-from exporter.discovery.mdns import Announced
 from exporter.discovery.proposals import Proposals, propose
 from exporter.discovery.sweep import Terms
 from exporter.state import State

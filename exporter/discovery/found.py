@@ -1,4 +1,4 @@
-"""What a source outside the config tells of a printer."""
+"""What a source outside the config, or the printer itself, tells of a printer."""
 
 from dataclasses import dataclass
 
@@ -34,3 +34,13 @@ class Found:
     def where(self) -> str:
         """Its host as the config has it, and which of several printers there it is."""
         return self.spelled if self.device is None else f"{self.spelled} device {self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a printer says of itself before anyone asks; "" for what it does not say."""
+
+    address: str
+    name: str
+    model: str = ""
+    location: str = ""

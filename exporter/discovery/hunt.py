@@ -14,8 +14,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from exporter.config import CommunityCredentials, Config, Credentials, EngineName, Printer
-from exporter.discovery import mdns
-from exporter.discovery.mdns import Announced
+from exporter.discovery.found import Announced
 from exporter.discovery.pace import Pace, Paced
 from exporter.discovery.proposals import Known
 from exporter.discovery.sweep import Answer, Candidate, Terms, sweep
@@ -117,12 +116,9 @@ async def hunt(plan: Plan, display: Display) -> Hunt:
 
 async def _hunt(plan: Plan, display: Display, result: Hunt) -> None:
     if plan.listens:
-        try:
-            display.listening(0)
-            result.announced = await mdns.listen(display.listening)
-            result.listened = True
-        except OSError as error:
-            raise HuntError(f"cannot listen for announcements: {error.strerror}") from None
+        display.listening(0)
+        result.announced = await _listen(display)
+        result.listened = True
     addresses = list(dict.fromkeys([*plan.addresses, *(each.address for each in result.announced)]))
     result.addresses = len(addresses)
     display.sweeping(len(addresses))
@@ -138,6 +134,17 @@ async def _hunt(plan: Plan, display: Display, result: Hunt) -> None:
         raise HuntError(str(errors.exceptions[0])) from None
     finally:
         engines.close()
+
+
+async def _listen(display: Display) -> list[Announced]:
+    try:
+        from exporter.discovery import mdns  # noqa: PLC0415 - its library is an extra
+    except ImportError:
+        raise HuntError("--mdns needs python-zeroconf: pip install 'printcam-exporter[mdns]'") from None
+    try:
+        return await mdns.listen(display.listening)
+    except OSError as error:
+        raise HuntError(f"cannot listen for announcements: {error.strerror}") from None
 
 
 @contextmanager

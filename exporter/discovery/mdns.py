@@ -1,15 +1,18 @@
-"""Printers that announce themselves over multicast DNS (RFC 6762, RFC 6763, Apple's Bonjour Printing)."""
+"""Printers that announce themselves over multicast DNS (RFC 6762, RFC 6763, Apple's Bonjour Printing).
+
+Imported when it is needed: python-zeroconf is an extra.
+"""
 
 import asyncio
 import ipaddress
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from zeroconf import BadTypeInNameException, ServiceStateChange
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from exporter.discovery.found import Announced
 from exporter.printers.text import clean
 from exporter.text import tidy
 
@@ -24,16 +27,6 @@ _DETAIL_SECONDS = 3.0
 
 # The library's warnings are tracebacks of interfaces that cannot send just now.
 logging.getLogger("zeroconf").setLevel(logging.ERROR)
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """What a printer says of itself before anyone asks: "" for what it does not say."""
-
-    address: str
-    name: str
-    model: str = ""
-    location: str = ""
 
 
 async def listen(tell: Callable[[int], None], seconds: float = LISTEN_SECONDS) -> list[Announced]:

@@ -6,8 +6,7 @@ from ipaddress import ip_address
 
 from exporter.config import Config
 from exporter.discovery.entries import named
-from exporter.discovery.found import Found
-from exporter.discovery.mdns import Announced
+from exporter.discovery.found import Announced, Found
 from exporter.discovery.sweep import Answer, Seen
 from exporter.printers.lifecycle import is_distinct
 

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.cameras import importer
-from exporter.cameras.importer import MAX_SIZE, MAX_SKIPPED, Imported, ImportFault, Skipped
+from exporter.cameras.importer import Imported
 from exporter.cameras.model import AddressChange, Camera, Device, camera, merged
 from exporter.cameras.registry import KIND
+from exporter.foreign import MAX_SIZE, MAX_SKIPPED, ImportFault, Skipped
 from exporter.state import Event
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -240,7 +241,7 @@ class TestFaults:
             (b"[" * 200_000, "it is not JSON that can be read: brackets are nested too deeply"),
             (b'{"a":' * 200_000, "it is not JSON that can be read: brackets are nested too deeply"),
             (b"9" * 5_000, "it is not JSON that can be read: a number has thousands of digits"),
-            (b" " * MAX_SIZE + b"1", "it is larger than 64 MB, which no file of cameras is"),
+            (b" " * MAX_SIZE + b"1", "it is larger than 64 MB, which no such file is"),
         ],
         ids=["empty", "blank", "syntax", "binary", "latin-1", "lists", "objects", "digits", "size"],
     )

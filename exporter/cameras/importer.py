@@ -6,31 +6,25 @@ Four shapes are told apart: its tracker database, its scans in an old and in a n
 the same records, with slightly different names for the same facts. Nothing in them counts as a sighting of ours.
 """
 
-import json
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from ipaddress import IPv4Address
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
+from exporter import foreign
 from exporter.cameras.model import AddressChange, Camera, Device, camera, merged
 from exporter.cameras.registry import KIND
 from exporter.configtypes import mac
+from exporter.foreign import ImportFault, Skipped
 from exporter.state import Event
 from exporter.text import tidy
 
 T = TypeVar("T")
 Shape: TypeAlias = Literal["tracker database", "old scan", "new scan", "site file"]
 
-MAX_SIZE: Final = 64 * 2**20
-"""Octets; 2,000 cameras with a hundred changes each have some 25 MB."""
-MAX_SKIPPED: Final = 10_000
-"""A file with more than so many unreadable parts is none of this tool, and would fill the memory with reports."""
-# Counts end up in samples, which are exact up to here.
-_MAX_COUNT = 2**53
 _MAX_PORT = 2**16 - 1
 
 # What the tool writes where a device does not tell something.
@@ -51,19 +45,6 @@ _EXPECTED = (
 )
 
 
-class ImportFault(ValueError):  # noqa: N818  (as in the config, what is wrong with a file is a fault)
-    """A file of which nothing can be used; the text says why, and does not name the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """What could not be read, and was left out."""
-
-    where: str
-    """A record (its key, or devices[3]), or a field of one whose rest was read (02:00:5e:10:00:01: ip_history[2])."""
-    why: str
-
-
 @dataclass(frozen=True, slots=True)
 class Imported:
     """What a file holds: each camera once, in the order of the file; the events of each by time."""
@@ -80,7 +61,7 @@ def read(data: bytes, zone: tzinfo) -> Imported:
     A local time that the end of summer time repeats is taken as the first of the two, and one that its start leaves out
     as if the clock had not been set yet.
     """
-    shape, records = _records(_document(data))
+    shape, records = _records(foreign.document(data))
     skipped: list[Skipped] = []
     cameras: dict[str, Camera] = {}
     events: defaultdict[str, list[Event]] = defaultdict(list)
@@ -93,25 +74,6 @@ def read(data: bytes, zone: tzinfo) -> Imported:
     return Imported(
         shape, tuple(cameras.values()), tuple(event for history in in_order for event in history), tuple(skipped)
     )
-
-
-def _document(data: bytes) -> object:
-    if len(data) > MAX_SIZE:
-        raise ImportFault(f"it is larger than {MAX_SIZE >> 20} MB, which no file of cameras is")
-    if not data.strip():
-        raise ImportFault("it is empty")
-    try:
-        # Told by their first octets, UTF-16 and UTF-32 are read too: Windows' shells redirect into such files.
-        return json.loads(data)
-    except UnicodeDecodeError as error:
-        raise ImportFault(f"it is not text in UTF-8: the octet at position {error.start} does not fit") from None
-    except json.JSONDecodeError as error:
-        raise ImportFault(f"it is not JSON: line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except ValueError:
-        # The interpreter's limit for the digits of an int.
-        raise ImportFault("it is not JSON that can be read: a number has thousands of digits") from None
-    except RecursionError:
-        raise ImportFault("it is not JSON that can be read: brackets are nested too deeply") from None
 
 
 _Records: TypeAlias = Iterable[tuple[str, object]]
@@ -129,7 +91,7 @@ def _records(document: object) -> tuple[Shape, _Records]:
         case dict() if not document or any(map(_is_tracked, document.values())):
             return "tracker database", _tracked(document)
         case _:
-            raise ImportFault(f"it holds {_described(document)}; {_EXPECTED}")
+            raise ImportFault(f"it holds {foreign.described(document)}; {_EXPECTED}")
 
 
 def _listed(name: str, records: list[object]) -> _Records:
@@ -160,21 +122,6 @@ def _tracked(records: Mapping[str, object]) -> Iterator[tuple[str, object]]:
         yield tidy(key), known
 
 
-def _described(document: object) -> str:
-    match document:
-        case dict():
-            keys = [tidy(key) for key in document]
-            return f"an object with {', '.join(keys[:5])}{', …' if len(keys) > 5 else ''}"
-        case list():
-            return "a list"
-        case str():
-            return "a text"
-        case None | bool():
-            return "a single word"
-        case _:
-            return "a number"
-
-
 @dataclass(frozen=True, slots=True)
 class _Record:
     """A record of which the MAC is known; what else of it cannot be read is added to `skipped`."""
@@ -196,14 +143,14 @@ class _Record:
         return None
 
     def text(self, *names: str) -> str:
-        return self.get(_text, *names) or ""
+        return self.get(foreign.text, *names) or ""
 
     def address(self, *names: str) -> str:
         return self.get(_address, *names) or ""
 
     def moment(self, value: object) -> float:
         """Return Unix seconds; raises ValueError."""
-        text = _text(value)
+        text = foreign.text(value)
         try:
             moment = datetime.fromisoformat(text)
             return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).timestamp()
@@ -211,22 +158,16 @@ class _Record:
             raise ValueError(f"expected a date and time such as 2024-12-22T10:30:00, found {text}") from None
 
     def skip(self, name: str, why: str) -> None:
-        _skip(self.skipped, f"{self.mac}: {name}", why)
-
-
-def _skip(skipped: list[Skipped], where: str, why: str) -> None:
-    if len(skipped) == MAX_SKIPPED:
-        raise ImportFault(f"more than {MAX_SKIPPED:,} parts of it cannot be read; the first is {skipped[0].where}")
-    skipped.append(Skipped(where, why))
+        foreign.skip(self.skipped, f"{self.mac}: {name}", why)
 
 
 def _readable(records: _Records, zone: tzinfo, skipped: list[Skipped]) -> Iterator[_Record]:
     for where, record in records:
         try:
-            fields = _of(dict, record, "an object")
-            key = _required(fields, "mac_address", lambda value: mac(_text(value)))
+            fields = foreign.of(dict, record, "an object")
+            key = _required(fields, "mac_address", lambda value: mac(foreign.text(value)))
         except ValueError as error:
-            _skip(skipped, where, str(error))
+            foreign.skip(skipped, where, str(error))
         else:
             yield _Record(key, fields, zone, skipped)
 
@@ -241,7 +182,8 @@ def _camera(record: _Record, history: list[Event]) -> Camera:
         label=device.name,
         first_seen=first_seen,
         last_seen=last_seen,
-        earlier_discoveries=record.get(lambda value: _number(value, _MAX_COUNT), "total_discoveries") or 0,
+        earlier_discoveries=record.get(lambda value: foreign.number(value, foreign.MAX_COUNT), "total_discoveries")
+        or 0,
         earlier_address_changes=len(changes),
         address_change=max(changes, key=lambda change: change.at, default=None),
     )
@@ -254,14 +196,14 @@ def _device(record: _Record) -> Device:
         address=record.address("current_ip", "ip_address"),
         netmask=record.address("current_subnet", "subnet_mask"),
         gateway=record.address("current_gateway", "gateway"),
-        port=record.get(lambda value: _number(value, _MAX_PORT), "current_port", "http_port") or None,
+        port=record.get(lambda value: foreign.number(value, _MAX_PORT), "current_port", "http_port") or None,
         name=record.text("camera_name", "device_name"),
         model=record.text("model_name"),
         serial=record.text("serial_number"),
         firmware=record.text("firmware_version"),
         network_mode=record.get(_network_mode, "current_network_mode", "network_mode") or "",
         kind="recorder" if record.text("device_type").lower() == "recorder" else "camera",
-        admin_password_set=record.get(lambda value: _of(bool, value, "true or false"), "admin_password_set"),
+        admin_password_set=record.get(lambda value: foreign.of(bool, value, "true or false"), "admin_password_set"),
     )
 
 
@@ -275,7 +217,7 @@ def _seen(record: _Record) -> tuple[float | None, float | None]:
 
 def _history(record: _Record) -> list[Event]:
     """Return the addresses a camera had, one event for each, the first without an address before it."""
-    entries = record.get(lambda value: _of(list, value, "a list"), "ip_history") or []
+    entries = record.get(lambda value: foreign.of(list, value, "a list"), "ip_history") or []
     events = []
     for index, entry in enumerate(entries):
         try:
@@ -286,7 +228,7 @@ def _history(record: _Record) -> list[Event]:
 
 
 def _event(record: _Record, entry: object) -> Event:
-    fields = _of(dict, entry, "an object")
+    fields = foreign.of(dict, entry, "an object")
     return Event(
         kind=KIND,
         key=record.mac,
@@ -320,32 +262,18 @@ def _required(fields: Mapping[str, object], name: str, parse: Callable[[object],
         raise ValueError(f"{name}: {error}") from None
 
 
-def _of(kind: type[T], value: object, what: str) -> T:
-    if isinstance(value, kind):
-        return value
-    raise ValueError(f"expected {what}")
-
-
-def _text(value: object) -> str:
-    return tidy(_of(str, value, "a text"))
-
-
 def _address(value: object) -> str:
-    text = _text(value)
+    text = foreign.text(value)
     try:
         return str(IPv4Address(text))
     except ValueError:
         raise ValueError(f"expected an IPv4 address, found {text}") from None
 
 
-def _number(value: object, most: int) -> int:
-    # A bool is an int, too, but its text has no digits.
-    text = str(value).strip() if isinstance(value, int | str) else ""
-    if not re.fullmatch("[0-9]{1,16}", text) or int(text) > most:
-        raise ValueError(f"expected a number from 0 to {most}")
-    return int(text)
+def _count(value: object) -> int:
+    return foreign.number(value, foreign.MAX_COUNT)
 
 
 def _network_mode(value: object) -> str:
-    letters = "".join(filter(str.isalpha, _text(value)))
+    letters = "".join(filter(str.isalpha, foreign.text(value)))
     return _MODES.get(letters.lower(), "")

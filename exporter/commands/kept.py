@@ -4,7 +4,9 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from pathlib import Path
+from typing import TypeVar
 
+from exporter import foreign
 from exporter.cameras import importer
 from exporter.cameras.model import Camera, merged
 from exporter.cameras.registry import KIND
@@ -14,6 +16,8 @@ from exporter.configtypes import mac as as_mac
 from exporter.printers.stored import ENGINE, KINDS, RECORD, SNAPSHOT, engine_of, load_record
 from exporter.state import MEMORY, Changes, Key, State, StateError
 
+T = TypeVar("T")
+
 
 class CommandError(Exception):
     """The command cannot be carried out, and has changed nothing; the text says why."""
@@ -21,13 +25,7 @@ class CommandError(Exception):
 
 def import_cameras(file: Path, config: Config, zone: tzinfo) -> list[str]:
     """Take over another tool's cameras; return what to tell. Raises CommandError and StateError."""
-    try:
-        with file.open("rb") as stream:
-            found = importer.read(stream.read(importer.MAX_SIZE + 1), zone)
-    except OSError as error:
-        raise CommandError(f"{file}: cannot be read: {error.strerror}") from None
-    except importer.ImportFault as error:
-        raise CommandError(f"{file}: {error}") from None
+    found = read_foreign(file, lambda data: importer.read(data, zone))
     changed = 0
 
     def changes(state: State) -> Changes:
@@ -41,6 +39,17 @@ def import_cameras(file: Path, config: Config, zone: tzinfo) -> list[str]:
     _change(config, changes)
     told = [f"{file}: {found.shape}, cameras read: {len(found.cameras)}, of which new or better known now: {changed}"]
     return told + [f"  left out {each.where}: {each.why}" for each in found.skipped]
+
+
+def read_foreign(file: Path, read: Callable[[bytes], T], max_size: int = foreign.MAX_SIZE) -> T:
+    """Return what `read` makes of a file's octets; raises CommandError."""
+    try:
+        with file.open("rb") as stream:
+            return read(stream.read(max_size + 1))
+    except OSError as error:
+        raise CommandError(f"{file}: cannot be read: {error.strerror}") from None
+    except foreign.ImportFault as error:
+        raise CommandError(f"{file}: {error}") from None
 
 
 def forget(name: str, config: Config) -> list[str]:

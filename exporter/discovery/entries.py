@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count
@@ -208,13 +208,18 @@ def check(path: Path) -> None:
 
 
 def write(path: Path, found: Sequence[Found], environ: Mapping[str, str] = os.environ) -> Path:
-    """Put entries into a config file and return where its old self is kept; raises ConfigError and WriteError.
+    """Put entries into a config file and return where its old self is kept; raises ConfigError and WriteError."""
+    return rewrite(path, lambda text: merged(text, found), environ)
+
+
+def rewrite(path: Path, change: Callable[[str], str], environ: Mapping[str, str] = os.environ) -> Path:
+    """Change the text of a config file and return where its old self is kept; raises ConfigError and WriteError.
 
     The file is replaced as a whole, with the mode and the owner that it had, unless somebody changed it meanwhile.
     """
     old = read_text(path)
     parse(old, str(path), environ, path.parent)
-    new = merged(old, found)
+    new = change(old)
     try:
         parse(new, str(path), environ, path.parent)
     except ConfigError as error:

@@ -11,11 +11,13 @@ import resource
 import signal
 import stat
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -26,7 +28,7 @@ from exporter.app import App
 from exporter.cameras.easyip import DEVICE_PORT, LISTEN_PORT
 from exporter.cameras.registry import KIND
 from exporter.cameras.views import views
-from exporter.commands import cameras, discover, kept, probe
+from exporter.commands import backup, cameras, discover, kept, probe, tracked
 from exporter.commands.kept import CommandError
 from exporter.config import Cameras, CommunityCredentials, Config, ConfigError, Printer
 from exporter.discovery.sweep import CONCURRENCY
@@ -60,7 +62,10 @@ _EXAMPLES = {
     "cameras": "printcam-exporter cameras\n  printcam-exporter cameras --interface=eth1 --csv",
     "discover": "printcam-exporter discover 10.10.5.0/24 10.10.6.20-40 --config.file=config.yaml\n"
     "  printcam-exporter discover --mdns 10.10.0.0/20 --config.file=config.yaml --write",
-    "import": "printcam-exporter import cameras camera_database.json --config.file=config.yaml",
+    "import": "printcam-exporter import tonertrack printers.json --write\n"
+    "  printcam-exporter import cameras camera_database.json --config.file=config.yaml\n"
+    "  printcam-exporter import backup.json",
+    "export": "printcam-exporter export backup.json --config.file=config.yaml",
     "forget": 'printcam-exporter forget "Old copier" --config.file=config.yaml',
     "demo": "printcam-exporter demo --web.listen-address=localhost:10143",
 }
@@ -110,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"printcam-exporter {__version__}")
     parser.set_defaults(command=_serve)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_CommandParser)
     for name, command, text, add_options in (
         ("demo", _demo, "serve a simulated office on loopback; needs no config", None),
         (
@@ -127,7 +132,8 @@ def _parser() -> argparse.ArgumentParser:
             "look for printers, and print or write down those that the config lacks",
             discover.add_options,
         ),
-        ("import", _import, "take over what another tool knew of cameras", _import_options),
+        ("import", None, "take over what another tool knew, or put back a backup", _import_options),
+        ("export", _export, "write the inventory and the state to a file, as a backup", _export_options),
         ("forget", _forget, "drop a retired camera or printer from the state", _forget_options),
     ):
         sub = commands.add_parser(
@@ -138,13 +144,14 @@ def _parser() -> argparse.ArgumentParser:
             epilog=f"for example:\n  {_EXAMPLES[name]}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        sub.set_defaults(command=command)
+        if command:
+            sub.set_defaults(command=command)
         if add_options:
             add_options(sub)
     return parser
 
 
-def _shared_options(*, defaults: bool = False) -> argparse.ArgumentParser:
+def _shared_options(*, defaults: bool = False) -> "_CommandParser":
     """Return the options that may stand before or behind the command's name.
 
     Behind it they have no defaults, which would undo what stood before.
@@ -153,7 +160,7 @@ def _shared_options(*, defaults: bool = False) -> argparse.ArgumentParser:
     def default(value: object) -> object:
         return value if defaults else argparse.SUPPRESS
 
-    options = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    options = _CommandParser(add_help=False, allow_abbrev=False)
     add = options.add_argument
     add(
         "--config.file",
@@ -253,8 +260,32 @@ def _cameras_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """The parser of a command: `import FILE` is short for `import backup FILE`."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse what follows the command."""
+        if self.prog.endswith(" import") and _names_file_at_once(args):
+            args = ["backup", *args]
+        return super().parse_known_args(args, namespace)
+
+
+def _names_file_at_once(arguments: Sequence[str]) -> bool:
+    if {*_IMPORTS, "-h", "--help"} & set(arguments):
+        return False
+    # Two words, of which the first is none of ours, are for argparse to complain of.
+    return len(arguments) == 1 or any(each.startswith("-") for each in arguments[:2])
+
+
 def _import_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=["cameras"], help="what to import")
+    sources = parser.add_subparsers(title="what to import", metavar="WHAT", required=True)
+    for name, (text, add_options) in _IMPORTS.items():
+        sub = sources.add_parser(name, parents=[_shared_options()], help=text, description=f"Take over {text}.")
+        add_options(sub)
+
+
+def _import_cameras_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_import_cameras)
     parser.add_argument("file", type=Path, help="a tracker database, a scan in JSON, or a site file")
     parser.add_argument(
         "--time-zone",
@@ -262,6 +293,41 @@ def _import_options(parser: argparse.ArgumentParser) -> None:
         metavar="ZONE",
         help="of times that name none [that of the config], e.g. Europe/Berlin; the same when a file is imported again",
     )
+
+
+def _import_tracker_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_import_tonertrack)
+    parser.add_argument("file", type=Path, help="its export, printers.json")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the printers that it lacks into the config, in place of printing them",
+    )
+    parser.add_argument("--with-secrets", action="store_true", help="print communities, too")
+
+
+def _import_backup_options(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=_import_backup)
+    parser.add_argument("file", type=Path, help="a backup")
+    parser.add_argument(
+        "--replace", action="store_true", help="drop what the state holds now; a copy of the file is kept beside it"
+    )
+
+
+_IMPORTS: Mapping[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "cameras": ("what a camera tool knew, into the state", _import_cameras_options),
+    "tonertrack": (
+        "what the toner tracker knew: printers for the config, pages by month",
+        _import_tracker_options,
+    ),
+    "backup": ("what `export` wrote; this word may be left out", _import_backup_options),
+}
+
+
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, help="where to write it [standard output]")
+    parser.add_argument("--with-secrets", action="store_true", help="include the secrets that the config holds")
+    parser.add_argument("--force", action="store_true", help="overwrite the file")
 
 
 def _forget_options(parser: argparse.ArgumentParser) -> None:
@@ -384,9 +450,38 @@ def _discover(options: argparse.Namespace) -> int:
     return discover.run(options, options.config_file or (DEFAULT_CONFIG if options.write else None))
 
 
-def _import(options: argparse.Namespace) -> int:
+def _import_cameras(options: argparse.Namespace) -> int:
     loaded = config.load(options.config_file or DEFAULT_CONFIG)
     print("\n".join(kept.import_cameras(options.file, loaded, options.time_zone or loaded.zone)))
+    return 0
+
+
+def _import_tonertrack(options: argparse.Namespace) -> int:
+    taken = tracked.import_tracker(
+        options.file,
+        options.config_file or DEFAULT_CONFIG,
+        write=options.write,
+        with_secrets=options.with_secrets,
+        now=time.time(),
+    )
+    print(taken.yaml, end="")
+    print("\n".join(taken.told), file=sys.stdout if options.write else sys.stderr)
+    return 0
+
+
+def _import_backup(options: argparse.Namespace) -> int:
+    print("\n".join(backup.restore(options.file, options.config_file or DEFAULT_CONFIG, replace=options.replace)))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    text = backup.export(options.config_file or DEFAULT_CONFIG, with_secrets=options.with_secrets)
+    if options.file:
+        backup.write(options.file, text, force=options.force)
+    else:
+        print(text, end="")
+    if options.with_secrets:
+        print("warning: this backup holds the secrets of the config: keep it from others", file=sys.stderr)
     return 0
 
 

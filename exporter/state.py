@@ -150,6 +150,33 @@ class State:
         with self._explained():
             return [Event(*row) for row in self._connection.execute(select, (kind, key))]
 
+    def contents(self) -> Changes:
+        """Return all that the file holds, as of one moment, the events in the order in which they were written."""
+        with self._explained(), self._connection as connection:
+            connection.execute("BEGIN")
+            documents = {
+                (kind, key): body for kind, key, body in connection.execute("SELECT kind, key, body FROM document")
+            }
+            select = "SELECT kind, key, at, what, before, after FROM event ORDER BY id"
+            return Changes(documents, [Event(*row) for row in connection.execute(select)])
+
+    def replace(self, contents: Changes, copy: Path | None) -> None:
+        """Put `contents` in place of all that the file holds, in one transaction; `copy` gets what it held.
+
+        Raises StateError, too, when another program has the file open: a running exporter would write what it knows.
+        """
+        with self._explained():
+            # Only who has a file for itself can leave WAL mode; the next to open it goes back there.
+            self._connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+            if copy:
+                self._connection.execute("VACUUM INTO ?", (str(copy),))
+            with self._connection as connection:
+                connection.execute("BEGIN EXCLUSIVE")
+                connection.execute("DELETE FROM document")
+                connection.execute("DELETE FROM event")
+                _write_documents(connection, contents.documents)
+                _write_events(connection, contents.events)
+
     def write(self, changes: Changes) -> bool:
         """Write all of `changes` in one transaction and return True, or none of them.
 

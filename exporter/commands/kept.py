@@ -13,6 +13,7 @@ from exporter.cameras.registry import KIND
 from exporter.cameras.stored import dump, load
 from exporter.config import Config
 from exporter.configtypes import mac as as_mac
+from exporter.printers.imported import IMPORTED, imported_months
 from exporter.printers.stored import ENGINE, KINDS, RECORD, SNAPSHOT, engine_of, load_record
 from exporter.state import MEMORY, Changes, Key, State, StateError
 
@@ -36,7 +37,7 @@ def import_cameras(file: Path, config: Config, zone: tzinfo) -> list[str]:
         changed = sum(stored.get(camera.mac) != camera for camera in now)
         return Changes({(KIND, camera.mac): dump(camera) for camera in now}, found.events)
 
-    _change(config, changes)
+    change_state(config, changes)
     told = [f"{file}: {found.shape}, cameras read: {len(found.cameras)}, of which new or better known now: {changed}"]
     return told + [f"  left out {each.where}: {each.why}" for each in found.skipped]
 
@@ -68,7 +69,7 @@ def forget(name: str, config: Config) -> list[str]:
         dropped = _the_one(name, _cameras_meant(name, cameras, names), _printers_meant(name, printers))
         return Changes(dict.fromkeys([dropped] if dropped[0] == KIND else _documents_of(dropped[1], printers)))
 
-    _change(config, changes)
+    change_state(config, changes)
     told = [f"{dropped[1]} is forgotten"]
     if dropped[0] == KIND and config.cameras and any(known.mac == dropped[1] for known in config.cameras.known):
         told.append("  it is still listed in cameras.known: take it out there too")
@@ -102,23 +103,31 @@ def _the_one(name: str, cameras: set[str], printers: set[str]) -> Key:
 
 
 def stored_serials(state: State, path: str) -> dict[str, str]:
-    """Return the serial number of each printer that the state holds, by name; raises StateError."""
+    """Return the serial number of each printer that the state holds, by name; raises StateError.
+
+    One of which only another tool's months are kept is there under the name that it had then.
+    """
     # All kinds are read, since `write` looks for what others changed since then.
     records, *_ = [state.documents(kind) for kind in KINDS]
+    imported = imported_months(state, path)
     try:
-        return {name: load_record(name, text).record.serial for name, text in records.items()}
+        serials = {name: load_record(name, text).record.serial for name, text in records.items()}
     except ValueError as error:
         raise StateError(path, str(error)) from None
+    engines = {engine_of(name, serial) for name, serial in serials.items()}
+    gone = {each.name: key for key, each in imported.items() if key not in engines and each.name not in serials}
+    return {name: "" if key == engine_of(name, "") else key for name, key in gone.items()} | serials
 
 
 def _documents_of(name: str, serials: Mapping[str, str]) -> list[Key]:
     """Return the documents of a printer; that of its engine only when no other name leads to it."""
     engine = engine_of(name, serials[name])
     is_shared = any(engine_of(other, serial) == engine for other, serial in serials.items() if other != name)
-    return [(RECORD, name), (SNAPSHOT, name), *([] if is_shared else [(ENGINE, engine)])]
+    engines = {engine_of(name, ""), *(() if is_shared else (engine,))}
+    return [(RECORD, name), (SNAPSHOT, name), *((kind, key) for key in engines for kind in (ENGINE, IMPORTED))]
 
 
-def _change(config: Config, changes: Callable[[State], Changes]) -> None:
+def change_state(config: Config, changes: Callable[[State], Changes]) -> None:
     """Write what `changes` makes of what is stored; a running exporter takes it over when it saves next."""
     if config.state_path == MEMORY:
         raise CommandError("state.path is :memory:, which keeps nothing")

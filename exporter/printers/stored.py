@@ -141,7 +141,9 @@ class Printers:
     def record_of(self, printer: Printer) -> Record:
         """Return what is known of a printer; nothing where its name led to another host so far."""
         kept = self._kept.get(printer.name)
-        return kept.record if kept and kept.host == host_of(printer) else Record()
+        if kept is None:  # months by its name may have been imported
+            return Record(life=self.lives.get(engine_of(printer.name, ""), Life()))
+        return kept.record if kept.host == host_of(printer) else Record()
 
     def settled(self, printer: Printer, record: Record) -> None:
         """Take over what a poll has led to."""

@@ -46,14 +46,14 @@ class Backup:
 
 
 class _State(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     documents: dict[str, dict[str, Any]]
     events: list[tuple[str, str, FiniteFloat, str, str | None, str | None]]
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     config: dict[str, Any]
     state: _State

@@ -154,11 +154,10 @@ class State:
         """Return all that the file holds, as of one moment, the events in the order in which they were written."""
         with self._explained(), self._connection as connection:
             connection.execute("BEGIN")
-            documents = {
-                (kind, key): body for kind, key, body in connection.execute("SELECT kind, key, body FROM document")
-            }
+            rows = connection.execute("SELECT kind, key, body FROM document")
+            documents = {(kind, key): body for kind, key, body in rows}
             select = "SELECT kind, key, at, what, before, after FROM event ORDER BY id"
-            return Changes(documents, [Event(*row) for row in connection.execute(select)])
+            return Changes(documents, tuple(Event(*row) for row in connection.execute(select)))
 
     def replace(self, contents: Changes, copy: Path | None) -> None:
         """Put `contents` in place of all that the file holds, in one transaction; `copy` gets what it held.

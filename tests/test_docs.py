@@ -192,13 +192,13 @@ def test_the_example_of_a_scrape_with_a_password_is_a_valid_prometheus_config(tm
 
 def test_the_commands_of_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "README.md").read_text()
-    for arguments in ([], ["probe"], ["cameras"], ["discover"], ["import"]):
+    for arguments in ([], ["probe"], ["cameras"], ["discover"], ["import", "cameras"], ["import", "tonertrack"], ["export"]):
         with pytest.raises(SystemExit):
             cli.main([*arguments, "--help"])
     shown = capsys.readouterr().out
     for option in set(re.findall(r"--[\w.]+[\w-]*", text)):
         assert option in shown, option
-    for command in set(re.findall(r"printcam-exporter (demo|check|probe|cameras|discover|import|forget)", text)):
+    for command in set(re.findall(r"printcam-exporter (demo|check|probe|cameras|discover|import|export|forget)", text)):
         assert f"\n    {command} " in shown, command
 
 

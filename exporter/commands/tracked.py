@@ -39,7 +39,7 @@ def import_tracker(file: Path, path: Path, *, write: bool, with_secrets: bool, n
 
     `now` is in Unix seconds. Raises CommandError, ConfigError and StateError.
     """
-    loaded, sections, says_default = _config(path)
+    loaded, sections, says_default = _config(path, may_be_empty=not write)
     this_month = f"{datetime.fromtimestamp(now, loaded.zone):%Y-%m}"
     tracker = read_foreign(file, lambda data: tonertrack.read(data, this_month))
     fresh, months = _Fresh(), 0
@@ -69,12 +69,12 @@ def import_tracker(file: Path, path: Path, *, write: bool, with_secrets: bool, n
     return Taken(fresh.shown(with_secrets=with_secrets), told + ([] if with_secrets else fresh.hints()))
 
 
-def _config(path: Path) -> tuple[Config, ConfigFile, bool]:
+def _config(path: Path, *, may_be_empty: bool) -> tuple[Config, ConfigFile, bool]:
     """Return a config, its sections, and whether they name credentials.
 
-    Where there is no file yet, or an empty one, it is a config without printers.
+    Where there is no file yet, it is a config without printers, or where it is empty: what is printed may go there.
     """
-    if not exists(path) or not config.read_text(path).strip():
+    if not exists(path) or (may_be_empty and not config.read_text(path).strip()):
         return config.parse("printers: []"), ConfigFile(), False
     loaded = config.load(path)
     data = yamlsource.read(config.read_text(path)).data
@@ -95,7 +95,10 @@ class _Fresh:
 
     def check(self, path: Path) -> None:
         """Raise CommandError or ConfigError where this cannot be written into the config at a path."""
-        text = self._into(config.read_text(path)) if exists(path) else self._alone(self._escaped())
+        try:
+            text = self._into(config.read_text(path)) if exists(path) else self._alone(self._escaped())
+        except WriteError as error:
+            raise CommandError(f"{path}: {error}") from None
         config.parse(text, str(path), folder=path.parent)
 
     def write(self, path: Path) -> list[str]:
@@ -133,11 +136,8 @@ class _Fresh:
         return put("", _CREDENTIALS, self._section(communities)) + entries.as_yaml(self.found)
 
     def _into(self, text: str) -> str:
-        try:
-            text = put(text, _CREDENTIALS, self._section(self._escaped()))
-            return entries.merged(text, self.found) if self.found else text
-        except WriteError as error:
-            raise CommandError(str(error)) from None
+        text = put(text, _CREDENTIALS, self._section(self._escaped()))
+        return entries.merged(text, self.found) if self.found else text
 
     def _section(self, communities: Mapping[str, str]) -> dict[str, dict[str, str]]:
         section = {name: {"version": "2c", "community": community} for name, community in communities.items()}

@@ -38,7 +38,8 @@ def load_imported(key: str, text: str) -> Imported:
         return _IMPORTED.validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        raise ValueError(f"months of {key}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(": ".join(filter(None, (f"months of {key}", place, first["msg"])))) from None
 
 
 def merged(before: Imported, now: Imported) -> Imported:

@@ -192,9 +192,9 @@ def test_the_example_of_a_scrape_with_a_password_is_a_valid_prometheus_config(tm
 
 def test_the_commands_of_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "README.md").read_text()
-    for arguments in ([], ["probe"], ["cameras"], ["discover"], ["import", "cameras"], ["import", "tonertrack"], ["export"]):
+    for words in ("", "probe", "cameras", "discover", "import cameras", "import tonertrack", "import backup", "export"):
         with pytest.raises(SystemExit):
-            cli.main([*arguments, "--help"])
+            cli.main([*words.split(), "--help"])
     shown = capsys.readouterr().out
     for option in set(re.findall(r"--[\w.]+[\w-]*", text)):
         assert option in shown, option

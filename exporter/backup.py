@@ -1,14 +1,16 @@
 """The config and all of the state in one JSON document: made, read, and held against a config. Pure.
 
-It has the config as data, comments left out, and each document and event of the state. A secret that stands in the
-config is left out unless asked for: in its place is the name of an environment variable, as a config may have it.
+It has the config as data, comments left out, its inventory files, and each document and event of the state. A secret
+that stands in the config is left out unless asked for: in its place is the name of an environment variable, as a config
+may have it.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, SecretStr, ValidationError
@@ -21,6 +23,7 @@ from exporter.foreign import ImportFault
 from exporter.printers.imported import IMPORTED, load_imported
 from exporter.printers.stored import KINDS, Printers
 from exporter.state import Changes, Event
+from exporter.text import tidy
 
 FORMAT: Final = "printcam-exporter backup"
 VERSION: Final = 1
@@ -38,6 +41,8 @@ class Backup:
     config: dict[str, Any]
     contents: Changes
     """Documents and events; none is deleted."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The text of inventory files, by their names below the folder of the config."""
 
     @property
     def variables(self) -> list[str]:
@@ -56,6 +61,7 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     config: dict[str, Any]
+    files: dict[str, str]
     state: _State
 
 
@@ -65,7 +71,8 @@ def dumped(backup: Backup) -> str:
     for (kind, key), text in sorted(backup.contents.documents.items()):
         documents.setdefault(kind, {})[key] = _parsed(kind, key, text or "")
     events = [[each.kind, each.key, each.at, each.what, each.before, each.after] for each in backup.contents.events]
-    body = {"config": backup.config, "state": {"documents": documents, "events": events}}
+    state = {"documents": documents, "events": events}
+    body = {"config": backup.config, "files": dict(sorted(backup.files.items())), "state": state}
     whole = {"format": FORMAT, "version": VERSION, "sha256": _digest(body), **body}
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
 
@@ -102,12 +109,20 @@ def read(data: bytes) -> Backup:
         checked = _Body.model_validate(body)
         contents = _contents(checked.state)
         _check(contents)
+        if outside := [name for name in checked.files if not is_below(name)]:
+            raise ValueError(f"files: {tidy(outside[0])}: not a name of a file below the folder of the config")
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ImportFault(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     except ValueError as error:
         raise ImportFault(str(error)) from None
-    return Backup(checked.config, contents)
+    return Backup(checked.config, contents, checked.files)
+
+
+def is_below(name: str) -> bool:
+    """Tell whether a name leads to a file below the folder in which it is looked for."""
+    path = PurePosixPath(name)
+    return bool(path.parts) and name.isprintable() and not path.is_absolute() and ".." not in path.parts
 
 
 def _contents(state: _State) -> Changes:

@@ -475,13 +475,13 @@ def _import_backup(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    text = backup.export(options.config_file or DEFAULT_CONFIG, with_secrets=options.with_secrets)
+    text, warnings = backup.export(options.config_file or DEFAULT_CONFIG, with_secrets=options.with_secrets)
     if options.file:
         backup.write(options.file, text, force=options.force)
     else:
         print(text, end="")
-    if options.with_secrets:
-        print("warning: this backup holds the secrets of the config: keep it from others", file=sys.stderr)
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     return 0
 
 

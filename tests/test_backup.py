@@ -19,6 +19,8 @@ from exporter.cameras.model import camera
 from exporter.cameras.registry import KIND
 from exporter.cameras.stored import dump
 from exporter.commands import backup as backups
+from exporter.commands.kept import CommandError
+from exporter.commands.listfiles import gathered, put_back
 from exporter.config import ConfigFile
 from exporter.configtypes import Surroundings
 from exporter.discovery.insertion import rendered
@@ -189,7 +191,7 @@ def through_a_backup(folder: Path, text: str) -> None:
     """Export, lose everything but the backup, and restore."""
     path, file = folder / "config.yaml", folder / "b.json"
     path.write_text(text)
-    backups.write(file, backups.export(path, with_secrets=False), force=False)
+    backups.write(file, backups.export(path, with_secrets=False)[0], force=False)
     for each in folder.iterdir():
         if each != file:
             each.unlink()
@@ -339,6 +341,29 @@ def test_a_config_that_would_be_faulty_changes_nothing(run: Run, tmp_path: Path)
     assert list(new.iterdir()) == []
 
 
+def test_inventory_files_come_back_where_they_were_and_no_other_is_touched(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for name, text in {"lists/a.yaml": "# a\n[]\n", "lists/b.json": "[]", "c.yaml": "[]"}.items():
+        (old / name).parent.mkdir(parents=True, exist_ok=True)
+        (old / name).write_text(text)
+    files, elsewhere = gathered(["lists/*", "**/*.yaml", f"{old}/c.*", "lists", "none.yaml"], old)
+    assert (list(files), elsewhere) == (["c.yaml", "lists/a.yaml", "lists/b.json"], [f"{old}/c.yaml"])
+    found = backup.read(backup.dumped(Backup({}, Changes(), files)).encode())
+    new.mkdir()
+    (new / "c.yaml").write_text("ours")
+    assert put_back(found.files, new) == ["lists/a.yaml", "lists/b.json"]
+    assert (new / "lists/a.yaml").read_text() == "# a\n[]\n"
+    assert (new / "c.yaml").read_text() == "ours"
+    with pytest.raises(CommandError, match=r"c\.yaml/d: cannot be written: "):
+        put_back({"c.yaml/d": ""}, new)
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "..", "a/../../b", "", "a\nb"])
+def test_a_backup_leads_to_no_file_outside_the_folder_of_the_config(name: str) -> None:
+    with pytest.raises(ImportFault, match="not a name of a file below"):
+        backup.read(backup.dumped(Backup({}, Changes(), {name: ""})).encode())
+
+
 # what is no backup
 
 
@@ -372,13 +397,14 @@ def test_a_backup_is_read_as_it_was_written() -> None:
         (text_of(lambda whole: whole.update(format="other")), "it holds an object with format, version, sha256"),
         (
             text_of(lambda whole: whole.pop("sha256")),
-            "it holds an object with format, version, config, state; expected",
+            "it holds an object with format, version, config, files, state; exp",
         ),
         (b"[]", "it holds a list; expected what `printcam-exporter export` wrote"),
         (b'{"192.0.2.1": {"ip": "192.0.2.1"}}', "it holds an object with 192.0.2.1; expected"),
         (text_of(lambda whole: whole.update(config=float("nan"))), "it was damaged"),
         (text_of(lambda whole: whole.update(more="\ud800")), "it was damaged"),
         (text_of(lambda whole: whole.update(more=1), signed=True), "more: Extra inputs are not permitted"),
+        (text_of(lambda whole: whole["files"].update({"../a": ""}), signed=True), "files: ../a: not a name of a file"),
         (text_of(lambda whole: whole["state"].update(events=[[1]]), signed=True), "state.events.0.0: Input should be"),
         (
             text_of(lambda whole: whole["state"]["documents"]["engine"].update(A1={"months": 5}), signed=True),

@@ -14,6 +14,7 @@ from exporter import backup, config, yamlsource
 from exporter.backup import Backup
 from exporter.commands.files import create, exists
 from exporter.commands.kept import CommandError, read_foreign
+from exporter.commands.listfiles import gathered, put_back
 from exporter.config import Config, ConfigFile, split_host
 from exporter.configtypes import Surroundings, mac
 from exporter.discovery import entries
@@ -29,17 +30,24 @@ _UNSET = "not set yet"
 # ---- export
 
 
-def export(path: Path, *, with_secrets: bool) -> str:
-    """Return the config at a path and its state as a backup; raises CommandError, ConfigError and StateError."""
+def export(path: Path, *, with_secrets: bool) -> tuple[str, list[str]]:
+    """Return the config at a path and its state as a backup, and what to warn of.
+
+    Raises CommandError, ConfigError and StateError.
+    """
     loaded = config.load(path)
     data = yamlsource.read(config.read_text(path)).data
     sections = ConfigFile.model_validate(data, context=Surroundings(os.environ, path.parent))
+    written = backup.plain(data, sections, with_secrets=with_secrets)
+    files, elsewhere = gathered(written.get("printers_files") or (), path.parent)
     try:
-        return backup.dumped(
-            Backup(backup.plain(data, sections, with_secrets=with_secrets), _stored(loaded.state_path))
-        )
+        text = backup.dumped(Backup(written, _stored(loaded.state_path), files))
     except ValueError as error:
         raise StateError(loaded.state_path, str(error)) from None
+    warnings = [f"{name} is not in the backup: it is not below the folder of the config" for name in elsewhere]
+    if with_secrets:
+        warnings.append("this backup holds the secrets of the config: keep it from others")
+    return text, warnings
 
 
 def _stored(path: str) -> Changes:
@@ -88,6 +96,8 @@ def restore(file: Path, path: Path, *, replace: bool) -> list[str]:
         _restored(found.contents, target.checked(text).state_path, replace=replace),
         target.written(text),
     ]
+    if found.files:
+        told.append(f"  inventory files: {len(found.files)}, written: {len(put_back(found.files, path.parent))}")
     if unset:
         told.append(f"  secrets are not in the backup; set these for the exporter before it starts: {', '.join(unset)}")
     return told
@@ -112,6 +122,7 @@ class _Target:
         try:
             text = put(text, ("snmp", "credentials"), _lacking_credentials(data, printers, sections, ours))
             text = put(text, ("printers",), printers)
+            text = put(text, ("printers_files",), _lacking_patterns(data, ours))
             return put(text, ("cameras", "known"), list(_lacking_cameras(data, sections)))
         except WriteError as error:
             raise CommandError(f"{self.path}: {error}") from None
@@ -148,6 +159,11 @@ def _place(host: str, device: int | None) -> object:
         return endpoint(*split_host(host)), device
     except ValueError:
         return host
+
+
+def _lacking_patterns(data: dict[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    known = ours.get("printers_files") or ()
+    return [pattern for pattern in data.get("printers_files") or () if pattern not in known]
 
 
 def _lacking_cameras(data: dict[str, Any], sections: ConfigFile) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.discovery import tonertrack
@@ -168,14 +168,14 @@ def test_a_history_without_end_costs_only_itself() -> None:
     assert (printer.months, skipped) == ({}, [f"192.0.2.10: pages_history: it has more than {MAX_MONTHS} months"])
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=10), children, max_size=3),
-    max_leaves=8,
-)
+VALUES: list[Any] = [None, True, -1, 2**70, 1e300, "", "N/A", "\ud800", "x" * 999, "[::1", "1.2.3", ":161", [], {}]
+ODD = st.sampled_from(VALUES) | st.sampled_from([{"2026-10": value} for value in [*VALUES, "\u0663", -0.0]])
+KEYS = st.sampled_from(["192.0.2.1", "x", "", "\ud800", "::1", "192.0.2.1:0"])
+RECORDS = ODD | st.builds(FULL.__or__, st.dictionaries(st.sampled_from(sorted(FULL)), ODD, max_size=4))
 
 
-@given(st.dictionaries(st.sampled_from(["192.0.2.1", "x", ""]), st.dictionaries(st.sampled_from([*FULL, "z"]), JSON)))
+@settings(deadline=None, max_examples=300)
+@given(st.dictionaries(KEYS, RECORDS, max_size=4))
 def test_whatever_stands_in_the_fields_nothing_but_a_fault_is_raised(document: dict[str, object]) -> None:
     try:
         tracker = read(document)

@@ -57,6 +57,25 @@ class _State(BaseModel):
     events: list[tuple[str, str, FiniteFloat, str, str | None, str | None]]
 
 
+class _Snmp(BaseModel):
+    credentials: dict[str, Any] | None = None
+
+
+class _Cameras(BaseModel):
+    known: list[dict[str, Any]] | None = None
+
+
+class _Config(BaseModel):
+    """As much of a config as has to be so; the rest is found out when it is used as one."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    snmp: _Snmp | None = None
+    printers: list[dict[str, Any]] | None = None
+    printers_files: list[str] | None = None
+    cameras: _Cameras | None = None
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -74,7 +93,7 @@ def dumped(backup: Backup) -> str:
     state = {"documents": documents, "events": events}
     body = {"config": backup.config, "files": dict(sorted(backup.files.items())), "state": state}
     whole = {"format": FORMAT, "version": VERSION, "sha256": _digest(body), **body}
-    return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(whole, indent=1) + "\n"  # in ASCII: a terminal may lack letters
 
 
 def _parsed(kind: str, key: str, text: str) -> object:
@@ -107,6 +126,7 @@ def read(data: bytes) -> Backup:
         raise ImportFault("it was damaged, or changed, after it was written")
     try:
         checked = _Body.model_validate(body)
+        _Config.model_validate(checked.config)
         contents = _contents(checked.state)
         _check(contents)
         if outside := [name for name in checked.files if not is_below(name)]:

@@ -330,6 +330,18 @@ def test_a_printer_that_is_listed_under_another_name_is_not_written_again(run: R
     assert (new / "config.yaml").read_text() == text
 
 
+def test_entries_that_are_none_are_refused_with_their_place(run: Run, tmp_path: Path) -> None:
+    entry = {"name": ["x"], "host": {}, "device": [], "credentials": {}}
+    folder = folder_with(tmp_path / "a", "printers: []\n", Changes())
+    data = text_of(lambda whole: whole["config"].update(printers=[entry], cameras={"known": [{"mac": 5}]}), signed=True)
+    (folder / "b.json").write_bytes(data)
+    code, _, err = run(folder, "import", "b.json")
+    assert code == 1
+    assert re.search(r"(?m)^config\.yaml:\d+: printers\[0\]\.host: ", err)
+    assert contents_of(folder) == Changes()
+    assert (folder / "config.yaml").read_text() == "printers: []\n"
+
+
 def test_a_config_that_would_be_faulty_changes_nothing(run: Run, tmp_path: Path) -> None:
     run(folder_with(tmp_path / "a"), "export", "../b.json")
     new = tmp_path / "b"
@@ -403,6 +415,11 @@ def test_a_backup_is_read_as_it_was_written() -> None:
         (b'{"192.0.2.1": {"ip": "192.0.2.1"}}', "it holds an object with 192.0.2.1; expected"),
         (text_of(lambda whole: whole.update(config=float("nan"))), "it was damaged"),
         (text_of(lambda whole: whole.update(more="\ud800")), "it was damaged"),
+        (
+            text_of(lambda whole: whole["config"].update(printers=[5]), signed=True),
+            "printers.0: Input should be",
+        ),
+        (text_of(lambda whole: whole["config"].update(cameras=[]), signed=True), "cameras: Input should be a valid"),
         (text_of(lambda whole: whole.update(more=1), signed=True), "more: Extra inputs are not permitted"),
         (text_of(lambda whole: whole["files"].update({"../a": ""}), signed=True), "files: ../a: not a name of a file"),
         (text_of(lambda whole: whole["state"].update(events=[[1]]), signed=True), "state.events.0.0: Input should be"),

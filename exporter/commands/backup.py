@@ -150,15 +150,15 @@ def _lacking_printers(data: dict[str, Any], sections: ConfigFile) -> Iterator[di
     names = {printer.name for printer in sections.printers}
     places = {_place(printer.host, printer.device) for printer in sections.printers}
     for entry in data.get("printers") or ():
-        if str(entry.get("name")) not in names and _place(str(entry.get("host")), entry.get("device")) not in places:
+        if str(entry.get("name")) not in names and _place(entry.get("host"), entry.get("device")) not in places:
             yield entry
 
 
-def _place(host: str, device: int | None) -> object:
+def _place(host: object, device: object) -> object:
     try:
-        return endpoint(*split_host(host)), device
+        return endpoint(*split_host(str(host))), str(device)
     except ValueError:
-        return host
+        return None
 
 
 def _lacking_patterns(data: dict[str, Any], ours: Mapping[str, Any]) -> list[str]:
@@ -168,9 +168,10 @@ def _lacking_patterns(data: dict[str, Any], ours: Mapping[str, Any]) -> list[str
 
 def _lacking_cameras(data: dict[str, Any], sections: ConfigFile) -> Iterator[dict[str, Any]]:
     known = {camera.mac for camera in sections.cameras.known}
+    names = {camera.name for camera in sections.cameras.known if camera.name}
     for entry in (data.get("cameras") or {}).get("known") or ():
         with suppress(ValueError):
-            if mac(str(entry.get("mac"))) not in known:
+            if mac(str(entry.get("mac"))) not in known and str(entry.get("name")) not in names:
                 yield entry
 
 

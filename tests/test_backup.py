@@ -253,14 +253,15 @@ def test_a_state_that_holds_something_is_replaced_only_where_asked_for_and_copie
     assert stat.S_IMODE((new / "printcam.db.bak1").stat().st_mode) == 0o600
 
 
-def test_a_state_that_a_running_exporter_has_open_is_left_alone(run: Run, tmp_path: Path) -> None:
-    old, new = folder_with(tmp_path / "a"), folder_with(tmp_path / "b", contents=Changes())
+@pytest.mark.parametrize("held", [Changes(), Changes({("engine", "B2"): "{}"})])
+def test_a_state_that_a_running_exporter_has_open_is_left_alone(run: Run, tmp_path: Path, held: Changes) -> None:
+    old, new = folder_with(tmp_path / "a", "cameras: {}\n"), folder_with(tmp_path / "b", "cameras: {}\n", held)
     run(old, "export", "../b.json")
     with closing(State(new / "printcam.db")) as running:
-        running.documents("engine")
         code, _, err = run(new, "import", "../b.json", "--replace")
-        assert (code, running.contents()) == (1, Changes())
+        assert (code, running.contents()) == (1, held)
     assert "another program keeps it locked: stop that program" in err
+    assert sorted(each.name for each in new.iterdir()) == ["config.yaml", "printcam.db", "secret"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")

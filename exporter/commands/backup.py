@@ -198,7 +198,12 @@ def _restored(contents: Changes, path: str, *, replace: bool) -> str:
         if held and not replace:
             raise CommandError(f"{path} holds a state already: --replace puts this one there, and keeps a copy of that")
         copy = _copy_of(Path(path)) if held else None
-        state.replace(contents, copy)
+        try:
+            state.replace(contents, copy)
+        except StateError:
+            if copy:
+                copy.unlink(missing_ok=True)
+            raise
     if is_new and os.geteuid() == 0:  # it belongs to whom the folder does, as if the exporter had made it
         folder = Path(path).absolute().parent.stat()
         os.chown(path, folder.st_uid, folder.st_gid)

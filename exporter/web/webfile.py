@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
@@ -22,6 +22,7 @@ from exporter import yamlsource
 from exporter.config import read_text, repeated
 from exporter.configfaults import ConfigError, Fault, Finding, explained, faults, meant
 from exporter.configtypes import Duration, Flag, Section, Text, or_empty, scalar
+from exporter.marks import Mark, mark
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +43,6 @@ _HEADER_VALUES: Final[Mapping[str, frozenset[str]]] = {
     "X-XSS-Protection": frozenset(),
 }
 """What may be set, and the values that a header is limited to."""
-
-Mark: TypeAlias = tuple[int, int, int] | None
-"""What changes with a file; None for one that is not there."""
 
 
 def _user_name(text: str) -> str:
@@ -141,12 +139,12 @@ def load(path: Path, seen: MutableMapping[Path, Mark] | None = None) -> WebConfi
     `seen` is filled with the files that were read or looked for, as each was before.
     """
     seen = {} if seen is None else seen
-    seen[path] = _mark(path)
+    seen[path] = mark(path)
     document = _document(path)
     file, findings = _validated(document)
     config: WebConfig | None = None
     if file and not findings:
-        seen.update((named, _mark(named)) for named in _named(file.tls_server_config, path.parent))
+        seen.update((named, mark(named)) for named in _named(file.tls_server_config, path.parent))
         try:
             config = _web_config(file, path.parent)
         except _UnusableError as error:
@@ -351,7 +349,7 @@ class Watched:
     @property
     def current(self) -> WebConfig:
         """The config of now; one with a fault changes nothing, and is logged once."""
-        if self._path and any(_mark(file) != mark for file, mark in self._seen.items()):
+        if self._path and any(mark(file) != before for file, before in self._seen.items()):
             self._read_again(self._path)
         return self._config
 
@@ -373,12 +371,3 @@ class Watched:
         else:
             self._config, self._fault = config, ""
             log.info("web config loaded", extra={"file": path})
-
-
-def _mark(file: Path) -> Mark:
-    # Of the times only that of the inode tells every change, a chmod among them.
-    try:
-        status = file.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_ctime_ns, status.st_size, status.st_ino

@@ -168,13 +168,13 @@ class Document:
         return lines
 
 
-def read(text: str) -> Document:
-    """Read one document that is a mapping; raises YamlError."""
+def read(text: str, *, list_is: str = "") -> Document:
+    """Read one document that is a mapping, or with `list_is` a list, which is taken as that key; raises YamlError."""
     text = text.removeprefix("\ufeff")
     if unreadable := _UNREADABLE.search(text):
         code = ord(unreadable[0])
         raise YamlError(text.count("\n", 0, unreadable.start()) + 1, f"character U+{code:04X} is not allowed")
-    composer = _Composer(_events(text))
+    composer = _Composer(_events(text), list_is)
     return Document(composer.document(), tuple(composer.repeated))
 
 
@@ -216,8 +216,9 @@ def _bracket(error: yaml.MarkedYAMLError, here: str, line: int) -> str:
 class _Composer:
     """Events of the scanner → values; recursion is bounded by MAX_DEPTH, work and memory by MAX_NODES."""
 
-    def __init__(self, events: Iterator[Event]) -> None:
+    def __init__(self, events: Iterator[Event], list_is: str) -> None:
         self.repeated: list[Repeated] = []
+        self._list_is = list_is
         self._events = events
         self._anchors: dict[str, tuple[Value, int]] = {}
         self._count = 0
@@ -232,6 +233,10 @@ class _Composer:
             raise YamlError(_line(second), "a second document starts here: only one is read")
         if value is None:
             return Mapping()
+        if self._list_is and isinstance(value, Sequence):
+            listed = Mapping()
+            listed.add(self._list_is, value, _line(first))
+            return listed
         if not isinstance(value, Mapping):
             raise YamlError(_line(first), 'expected keys such as "printers:"')
         return value

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from exporter import config
+from exporter.discovery.roster import Overview
 from exporter.metrics.exporter import Self, add_web_config, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
+from exporter.metrics.inventory import add_inventory
 from exporter.metrics.reference import ABOUT, VALUES
 
 DOCS = Path(__file__).parent
@@ -24,6 +26,9 @@ _WORDS = {
 _NO_DEVICE = Self(
     printers=0, cameras=0, state_writable=True, cycles=0, cycle_duration=0, reload_succeeded=True, reload_success_at=0
 )
+
+
+_ONE_FILE = Overview(files={"b1.yaml": (True, 0)}, audit_writable=True)
 
 
 def main() -> None:
@@ -56,6 +61,7 @@ def _metrics() -> Iterator[str]:
         meaning = f"{family.help} {about.more}".strip()
         yield _row(f"`{family.name}`", family.kind, labels, about.stays, meaning)
     registry = self_registry(lambda: _NO_DEVICE)
+    add_inventory(registry, lambda: _ONE_FILE)
     add_web_config(registry, lambda: True)
     for metric in registry.collect():
         if metric.name.startswith("printcam_"):

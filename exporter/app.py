@@ -8,15 +8,21 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 
+from exporter.audit import Occasion
 from exporter.cameras.model import View
 from exporter.cameras.registry import KIND
 from exporter.cameras.views import views
 from exporter.cameras.watch import Watch
 from exporter.config import Cameras, Config, ConfigError, Fault, Printer
 from exporter.cycle import Cycle, Device, Rounds
+from exporter.discovery import roster
+from exporter.discovery.inventory import identity_of
+from exporter.discovery.roster import Roster
+from exporter.discovery.sources import KINDS as SOURCE_KINDS
 from exporter.metrics import cameras as camera_metrics
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
+from exporter.metrics.inventory import add_inventory
 from exporter.metrics.lines import Lines
 from exporter.metrics.printers import Renderer, render
 from exporter.printers.model import Failure, Poll, Snapshot
@@ -60,10 +66,12 @@ class App:
         self.watch: Watch | None = None
         self.saver: Saver | None = None
         self._printers = Printers()
+        self.roster = Roster(self._config, lambda: self._take_printers_of("running"), now)
         self._unlisted = self._no_unlisted(self._config)
         self._failures = Repeats()
         self._camera_lines: dict[str, tuple[View, Lines]] = {}
         self.registry = self_registry(self._state)
+        add_inventory(self.registry, lambda: self.roster.overview)
         self._state_path = self._config.state_path
         self._keeper: Keeper | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,12 +80,17 @@ class App:
         """Entered before each reload, and left after it whether or not it succeeded."""
 
     async def start(self) -> None:
-        """Take the inventory up; polls begin with the first scrape, searches at once. Raises StateError."""
+        """Take the inventory up; polls begin with the first scrape, searches at once.
+
+        Raises StateError, and ConfigError where the audit log cannot be written.
+        """
         self._keeper = Keeper(await asyncio.to_thread(State, self._state_path))
         self.saver = Saver(self._keeper)
         await self._take_printers(self.saver)
+        await self._take_roster(self.saver)
         await self._take_cameras(self._config.cameras)
-        self._take(self._config)
+        self.roster.configure(self._config, await self.roster.read(self._config))
+        self._take(self._config, "start")
         self._warn()
         for rounds in (self.cycle.rounds, self.searches):
             rounds.ended = self.saver.start
@@ -86,6 +99,7 @@ class App:
             asyncio.create_task(rounds.keep_going(), name="idle rounds")
             for rounds in (self.cycle.rounds, self.searches)
         ]
+        self._tasks.append(asyncio.create_task(self._keep_looking(), name="inventory files"))
 
     async def close(self) -> None:
         """Stop every poll, give all sockets back and write what is to be kept."""
@@ -97,6 +111,7 @@ class App:
         await self.cycle.close()
         self._engines.close()
         await self._take_cameras(None)
+        await self.roster.close()
         if self.saver:
             await self.saver.close()
         if self._keeper:
@@ -112,6 +127,7 @@ class App:
         try:
             config = await asyncio.to_thread(self._load)  # 2,000 printers take a quarter of a second
             engines = self._engines if config.engine == self._config.engine else Engines(config.engine)
+            found = await self.roster.read(config)
             await self._take_cameras(config.cameras)
         except ConfigError as error:
             self._refuse(error)
@@ -125,14 +141,15 @@ class App:
                 "state.path has changed, which takes effect at the next start", extra={"path": self._state_path}
             )
         old_engines, self._engines = self._engines, engines
-        self._take(config)
+        self.roster.configure(config, found)
+        self._take(config, "reload")
         if old_engines is not engines:
             old_engines.close()
         self._reload_succeeded = True
         self._reloaded_at = self._now()
         await self.searches.join(0)
         self._warn()
-        log.info("config loaded", extra={"printers": len(config.printers), "cameras": self.camera_count})
+        log.info("config loaded", extra={"printers": self.printer_count, "cameras": self.camera_count})
 
     def _warn(self) -> None:
         for warning in self._config.warnings:
@@ -176,7 +193,7 @@ class App:
     @property
     def printer_count(self) -> int:
         """How many printers the inventory has."""
-        return len(self._config.printers)
+        return len(self.cycle.devices)
 
     @property
     def camera_count(self) -> int:
@@ -245,27 +262,47 @@ class App:
             reload_success_at=self._reloaded_at,
         )
 
-    def _take(self, config: Config) -> None:
+    def _take(self, config: Config, on: Occasion) -> None:
         unchanged = _asking(config) == _asking(self._config)
-        old = self.cycle.devices
-        devices = {p.name: self._device(p, old.get(p.name), config, keep=unchanged) for p in config.printers}
         self._config = config
-        self.cycle.replace(config.polling, devices)
         self._unlisted.close()
         self._unlisted = self._no_unlisted(config)
         self.searches.polling = config.polling
+        self._lines = {}
+        self._take_printers_of(on, keep=unchanged)
+
+    def _take_printers_of(self, on: Occasion, *, keep: bool = True) -> None:
+        """Go on with the printers that there are now; `keep` those that are unchanged."""
+        old = self.cycle.devices
+        addresses = {identity_of(device.printer): device.record.address for device in old.values()}
+        printers = self.roster.printers({key: address for key, address in addresses.items() if address}, on)
+        devices = {printer.name: self._device(printer, old.get(printer.name), keep=keep) for printer in printers}
+        self.cycle.replace(self._config.polling, devices)
         self._renderers = {name: known for name, known in self._renderers.items() if name in devices}
-        self._lines = {name: self._render(device) for name, device in devices.items()}
-        asked = (*config.printers, config.unlisted)
+        self._lines = {name: self._lines.get(name) or self._render(device) for name, device in devices.items()}
+        asked = (*printers, self._config.unlisted)
         self._engines.keep_only(in_use(printer.credentials for printer in asked if printer))
         self._failures.keep_only(devices)
+        if self.saver:
+            self.saver.start()
 
-    def _device(self, printer: Printer, old: Device | None, config: Config, *, keep: bool) -> Device:
+    def _device(self, printer: Printer, old: Device | None, *, keep: bool) -> Device:
         """Keep what is unchanged, and the history of what is still the same host."""
         if old and keep and old.printer == printer:
             return old
-        poller = poller_for(printer, self._engines.open, config.polling, now=self._now)
+        self._lines.pop(printer.name, None)
+        if old and keep and replace(old.printer, origin=printer.origin) == printer:
+            old.printer = printer
+            return old
+        poller = poller_for(printer, self._engines.open, self._config.polling, now=self._now)
         return Device(printer, poller, self._printers.record_of(printer))
+
+    async def _keep_looking(self) -> None:
+        """Take over what changes in the inventory files; runs until cancelled."""
+        while True:
+            await asyncio.sleep(roster.LOOK_EVERY)
+            async with self._reloading:
+                await self.roster.look()
 
     def _settle(self, device: Device, poll: Poll) -> None:
         """Take the outcome of a poll: what is known now, its lines, and a log line when the status changed."""
@@ -314,7 +351,8 @@ class App:
     def _place(self, device: Device) -> list[tuple[str, str]]:
         printer = device.printer
         address = device.record.address or printer.host
-        location, labels = self._config.place(printer.location, dict(printer.labels), address)
+        told = printer.origin.location
+        location, labels = self._config.place(printer.location, dict(printer.labels), address, told)
         return [("location", location), *labels]
 
     async def _take_printers(self, saver: Saver) -> None:
@@ -325,6 +363,15 @@ class App:
         except ValueError as error:
             raise self._unreadable(error) from None
         saver.add(self._printers)
+
+    async def _take_roster(self, saver: Saver) -> None:
+        """Take up what is kept of the inventory; raises StateError and ConfigError."""
+        stored = await saver.load(SOURCE_KINDS)
+        try:
+            await self.roster.start(stored)
+        except ValueError as error:
+            raise self._unreadable(error) from None
+        saver.add(self.roster.sources)
 
     def _take_over(self, name: str) -> None:
         """Go on with what another program has left in the state of a printer."""

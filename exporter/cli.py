@@ -587,7 +587,6 @@ def _greet(url: str, telemetry_path: str, hosts: Sequence[str], *, is_first: boo
 
 async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], None] = log.debug) -> int:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads. `greet` is told where, once it is reached there."""
-    _raise_file_limit(app.printer_count)
     gc.set_threshold(*_GC_THRESHOLDS)
     web_config = webfile.Watched(options.web_config_file)
     stop = asyncio.Event()
@@ -604,9 +603,10 @@ async def _run(app: App, options: argparse.Namespace, greet: Callable[[str], Non
     loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         await app.start()
-    except StateError:
+    except (ConfigError, StateError):
         await app.close()
         raise
+    _raise_file_limit(app.printer_count)
     if options.web_config_file:
         add_web_config(app.registry, lambda: web_config.succeeded)
     runner = await server.runner(

@@ -23,7 +23,7 @@ from datetime import UTC, tzinfo
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
@@ -86,8 +86,8 @@ UNASSIGNED: Final = "Unassigned"
 """The location of devices that have none."""
 
 NOTHING_TO_WATCH: Final = (
-    'neither printers nor cameras: list printers under "printers:" ([] when there are none yet),'
-    ' or write "cameras:" to search for cameras'
+    'neither printers nor cameras: list printers under "printers:" ([] when there are none yet) or in files under'
+    ' "printers_files:", or write "cameras:" to search for cameras'
 )
 
 PUBLIC: Final = "public"
@@ -96,7 +96,7 @@ PUBLIC: Final = "public"
 _VARIABLE_ALONE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _NAMED = 20  # printers that a remark names
 
-_UNIQUE = {"name": "name", "mac": "MAC address"}  # keys → what no two devices share
+_UNIQUE = {"name": "name", "mac": "MAC address", "url": "url"}  # keys → what no two devices share
 
 _Entry: TypeAlias = tuple[yamlsource.Path, yamlsource.Mapping]
 
@@ -410,6 +410,31 @@ class StateFile(Section):
     """SQLite file, relative to the working directory; ":memory:" keeps nothing."""
 
 
+class AuditFile(Section):
+    """Where every change of the inventory is written down."""
+
+    path: Name
+    """A line of JSON for each change is appended to it; relative to the working directory."""
+
+
+class PrintServer(Section):
+    """A print server whose printers join the inventory."""
+
+    url: Name
+    """Unique."""
+    location: Name | None = None
+    """The `location` label of its printers that have none of their own, nor of their network."""
+
+
+class Discovery(Section):
+    """Printers that others tell of."""
+
+    print_servers: Annotated[tuple[PrintServer, ...], or_empty(tuple)] = ()
+    """Where two of them differ on a printer, the first one counts."""
+    forget_after: Annotated[Duration, within("0", "10y")] = lasting("7d")
+    """A printer of which its print server no longer tells is dropped after so long."""
+
+
 class CameraSearch(Section):
     """How cameras are searched for."""
 
@@ -487,7 +512,11 @@ class Probe(Section):
 class ConfigFile(Section):
     """The whole file."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["printers"]}, {"required": ["cameras"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": [key]} for key in ("printers", "printers_files", "discovery", "cameras")]
+        }
+    )
 
     time_zone: ZoneName | None = None
     """IANA name; the system's when absent."""
@@ -504,7 +533,14 @@ class ConfigFile(Section):
     printer_defaults: Annotated[PrinterOptions, or_empty(dict)] = Field(default_factory=PrinterOptions)
     """Options of all printers that do not say otherwise."""
     printers: Annotated[tuple[PrinterEntry, ...], or_empty(tuple)] = ()
-    """All printers; this or `cameras` is needed."""
+    """All printers; this, `printers_files`, `discovery` or `cameras` is needed."""
+    printers_files: Annotated[tuple[Name, ...], or_empty(tuple)] = ()
+    """Files with more printers, read again when they change; `*` and `**` stand for any names, and a relative path
+    begins at the folder of this file."""
+    discovery: Annotated[Discovery, or_empty(dict)] = Field(default_factory=Discovery)
+    """Printers that print servers tell of."""
+    audit: AuditFile | None = None
+    """Nothing is written without this section."""
     supplies: Rules = ()
     """Rules for all printers, after their own."""
     probe: Annotated[Probe, or_empty(dict)] = Field(default_factory=Probe)
@@ -513,6 +549,19 @@ class ConfigFile(Section):
 
 
 # ---- what the rest of the exporter sees
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an entry of the inventory comes from."""
+
+    kind: Literal["config", "file", "print_server"] = "config"
+    name: str = ""
+    """The file, or the URL of the print server."""
+    location: str = ""
+    """Where it is, as a print server tells; for a printer of which nobody else says that."""
+    vanished: float | None = None
+    """Since when no print server tells of it any more, in Unix seconds; None while one does, or a person lists it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -532,6 +581,7 @@ class Printer:
     thresholds: Thresholds = field(default_factory=Thresholds)
     accept_other_address: bool = False
     device: int | None = None
+    origin: Origin = Origin()
 
     @property
     def spellings(self) -> frozenset[str]:
@@ -546,6 +596,32 @@ class Shared:
 
     defaults: PrinterOptions
     credentials: Mapping[str, Credentials]
+    supplies: tuple[SupplyRule, ...]
+    thresholds: Thresholds
+
+    def printer(self, entry: PrinterEntry, origin: Origin = Origin()) -> Printer:
+        """Return a printer with everything inherited filled in; its credentials are known here."""
+
+        def source(key: str) -> PrinterOptions:
+            return entry if key in entry.model_fields_set else self.defaults
+
+        host, port = split_host(entry.host)
+        return Printer(
+            name=entry.name,
+            host=host,
+            port=port,
+            credentials=self.credentials[source("credentials").credentials],
+            location=source("location").location,
+            labels=tuple({**self.defaults.labels, **entry.labels}.items()),
+            interval=source("interval").interval,
+            maintenance=source("maintenance").maintenance,
+            expected_off=source("expected_off").expected_off,
+            supplies=(*entry.supplies, *self.defaults.supplies, *self.supplies),
+            thresholds=source("thresholds").thresholds or self.thresholds,
+            accept_other_address=source("accept_other_address").accept_other_address,
+            device=entry.device,
+            origin=origin,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -561,6 +637,12 @@ class Config:
     """None when they are not searched for."""
     state_path: str
     shared: Shared
+    folder: Path = Path()
+    """That of the file, at which `printers_files` begin."""
+    printers_files: tuple[str, ...] = ()
+    discovery: Discovery = field(default_factory=Discovery)
+    audit_path: str | None = None
+    """None when nothing is written down."""
     probe_allow: tuple[IPv4Network | IPv6Network, ...] = ()
     """Networks in which `/probe` may ask hosts that are not in the inventory."""
     unlisted: Printer | None = None
@@ -581,12 +663,15 @@ class Config:
         return next((rule for rule in self.locations if wanted in rule.network), None)
 
     def place(
-        self, location: str | None, labels: Mapping[str, str], address: str
+        self, location: str | None, labels: Mapping[str, str], address: str, told: str = ""
     ) -> tuple[str, tuple[tuple[str, str], ...]]:
-        """Location and labels of a device: its own, else those of the first network that holds its address."""
+        """Location and labels of a device: its own, else those of the first network that holds its address.
+
+        `told` is the location that others tell of it, and counts where neither is given.
+        """
         rule = self.locate(address)
         both = {**(rule.labels if rule else {}), **labels}
-        return location or (rule.location if rule else UNASSIGNED), tuple(sorted(both.items()))
+        return location or (rule.location if rule else told or UNASSIGNED), tuple(sorted(both.items()))
 
 
 def load(path: Path, environ: Mapping[str, str] = os.environ) -> Config:
@@ -623,7 +708,7 @@ def parse(
     if file is None or findings:
         # Raised outside of any `except`: pydantic's own error knows the input, secrets included.
         raise ConfigError(faults(findings, document, source, _schema()))
-    return replace(_resolved(file, environ), secret_lines=_secret_lines(document))
+    return replace(_resolved(file, environ, folder), secret_lines=_secret_lines(document))
 
 
 def _validated(document: yamlsource.Document, around: Surroundings) -> tuple[ConfigFile | None, list[Finding]]:
@@ -633,42 +718,23 @@ def _validated(document: yamlsource.Document, around: Surroundings) -> tuple[Con
         return None, explained(error, document, _schema())
 
 
-def _resolved(file: ConfigFile, environ: Mapping[str, str]) -> Config:
+def _resolved(file: ConfigFile, environ: Mapping[str, str], folder: Path) -> Config:
+    shared = Shared(file.printer_defaults, file.snmp.credentials, file.supplies, file.thresholds)
     return Config(
         zone=zoneinfo.ZoneInfo(file.time_zone) if file.time_zone else system_zone(environ),
         polling=file.polling,
         engine=file.snmp.engine,
         locations=file.locations,
-        printers=tuple(_printer(entry, file) for entry in file.printers),
+        printers=tuple(map(shared.printer, file.printers)),
         cameras=file.cameras if file.cameras.enabled else None,
         state_path=file.state.path,
-        shared=Shared(file.printer_defaults, file.snmp.credentials),
+        shared=shared,
+        folder=folder,
+        printers_files=file.printers_files,
+        discovery=file.discovery,
+        audit_path=file.audit.path if file.audit else None,
         probe_allow=file.probe.allow,
-        unlisted=_printer(PrinterEntry(name="unlisted", host="unlisted"), file) if file.probe.allow else None,
-    )
-
-
-def _printer(entry: PrinterEntry, file: ConfigFile) -> Printer:
-    defaults = file.printer_defaults
-
-    def source(key: str) -> PrinterOptions:
-        return entry if key in entry.model_fields_set else defaults
-
-    host, port = split_host(entry.host)
-    return Printer(
-        name=entry.name,
-        host=host,
-        port=port,
-        credentials=file.snmp.credentials[source("credentials").credentials],
-        location=source("location").location,
-        labels=tuple({**defaults.labels, **entry.labels}.items()),
-        interval=source("interval").interval,
-        maintenance=source("maintenance").maintenance,
-        expected_off=source("expected_off").expected_off,
-        supplies=(*entry.supplies, *defaults.supplies, *file.supplies),
-        thresholds=source("thresholds").thresholds or file.thresholds,
-        accept_other_address=source("accept_other_address").accept_other_address,
-        device=entry.device,
+        unlisted=shared.printer(PrinterEntry(name="unlisted", host="unlisted")) if file.probe.allow else None,
     )
 
 
@@ -714,10 +780,10 @@ def _literal_secrets(document: yamlsource.Document) -> Iterator[yamlsource.Path]
                 yield place
 
 
-def remarks(config: Config) -> Iterator[str]:
-    """Yield what is worth knowing about a config without a fault, for a person."""
+def remarks(config: Config, others: Iterable[Printer] = ()) -> Iterator[str]:
+    """Yield what is worth knowing about a config without a fault, and about printers of other files, for a person."""
     yield from (f"warning: {warning}" for warning in config.warnings)
-    public = [printer.name for printer in config.printers if _is_public(printer.credentials)]
+    public = [printer.name for printer in (*config.printers, *others) if _is_public(printer.credentials)]
     if public:
         more = f" and {len(public) - _NAMED} more" if len(public) > _NAMED else ""
         yield f'asked with the community "{PUBLIC}", which everybody knows: {", ".join(public[:_NAMED])}{more}'
@@ -737,7 +803,8 @@ def repeated(document: yamlsource.Document) -> Iterator[Finding]:
 
 
 def _nothing_to_watch(document: yamlsource.Document) -> Iterator[Finding]:
-    if document.data.get("printers") is None and not _has_cameras(document):
+    places = (("printers",), ("printers_files",), ("discovery", "print_servers"))
+    if all(_at(document, *place) is None for place in places) and not _has_cameras(document):
         yield Finding(("printers",) if "printers" in document.data else (), NOTHING_TO_WATCH)
 
 
@@ -763,10 +830,16 @@ def _seconds_at(document: yamlsource.Document, path: tuple[str, ...], default: f
 
 
 def _twins(document: yamlsource.Document) -> Iterator[Finding]:
-    """Printers, and known cameras, with something that an earlier one has to itself."""
+    """Printers, print servers and known cameras with something that an earlier one has to itself."""
+    yield from twin_printers(document)
+    yield from _alike(document, _entries(document, "discovery", "print_servers"), "print server", url=str)
+    yield from _alike(document, _entries(document, "cameras", "known"), "camera", name=str, mac=_mac)
+
+
+def twin_printers(document: yamlsource.Document) -> Iterator[Finding]:
+    """Yield a finding for each printer that has its name, or its host, in common with an earlier one."""
     yield from _alike(document, _entries(document, "printers"), "printer", name=str)
     yield from _same_printers(document)
-    yield from _alike(document, _entries(document, "cameras", "known"), "camera", name=str, mac=_mac)
 
 
 def _alike(
@@ -841,6 +914,9 @@ def _unknown_credentials(document: yamlsource.Document) -> Iterator[Finding]:
     nameless = (path for path, entry in _entries(document, "printers") if "credentials" not in {*entry, *shared})
     if "default" not in known and "credentials" not in shared and _section(document, "probe").get("allow"):
         message = 'no "default" here, with which hosts of probe.allow could be asked'
+        yield Finding(("snmp", "credentials"), message)
+    if "default" not in known and "credentials" not in shared and _section(document, "discovery").get("print_servers"):
+        message = 'no "default" here, with which printers of discovery.print_servers could be asked'
         yield Finding(("snmp", "credentials"), message)
     if "default" not in known and (first := next(nameless, None)):
         message = f'no "default" here, but the printer in line {document.line(first)} names no other'

@@ -873,9 +873,10 @@ def test_the_schema_names_defaults_as_a_person_writes_them() -> None:
     assert not re.fullmatch(polling["timeout"]["anyOf"][0]["pattern"], "")
 
 
-def test_the_schema_wants_printers_or_cameras() -> None:
+def test_the_schema_wants_printers_from_somewhere_or_cameras() -> None:
     schema = config.json_schema()
-    assert schema["anyOf"] == [{"required": ["printers"]}, {"required": ["cameras"]}]
+    wanted = [["printers"], ["printers_files"], ["discovery"], ["cameras"]]
+    assert [choice["required"] for choice in schema["anyOf"]] == wanted
     assert "required" not in schema
 
 

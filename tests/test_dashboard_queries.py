@@ -47,6 +47,8 @@ RIGHTLY_EMPTY = {
 
 NOT_SHOWN = {
     "camera_up": "one missed search means nothing; its status is shown",
+    "printer_discovered_info": "tells of a print server, for questions about the inventory",
+    "printer_vanished_timestamp_seconds": "a printer that left its print server is dropped by itself",
     "printer_supply_capacity": "in units that differ; its share is shown",
     "printer_supply_level": "in units that differ; its share is shown",
     "printer_supply_tracked_since_timestamp_seconds": "what is shown is when it was installed",

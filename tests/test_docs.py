@@ -13,8 +13,10 @@ from exporter import cli, config
 from exporter.cameras import network
 from exporter.cameras.model import Device, View, camera
 from exporter.commands.probe import HINTS
+from exporter.discovery.roster import Overview
 from exporter.metrics.exporter import Self, add_web_config, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES
+from exporter.metrics.inventory import add_inventory
 from exporter.metrics.reference import ABOUT, VALUES
 from exporter.printers.record import FAILURE_REASONS
 from exporter.printers.status import BIT_SEVERITY, Severity
@@ -45,6 +47,7 @@ def test_every_metric_is_documented_with_its_type_and_no_other() -> None:
         reload_success_at=1.0,
     )
     registry = self_registry(lambda: state)
+    add_inventory(registry, lambda: Overview(audit_writable=True))
     add_web_config(registry, lambda: True)
     own = {
         metric.name + ("_total" if metric.type == "counter" else ""): metric.type

@@ -32,6 +32,14 @@ EXPECTED_OFF = Family(
     "printer_expected_off", "gauge", "1 while silence is expected by the configured nights, weekends and dates."
 )
 MAINTENANCE = Family("printer_maintenance", "gauge", "1 when the printer is configured as under maintenance.")
+DISCOVERED = Family(
+    "printer_discovered_info", "info", "A printer that a print server tells of, and that neither config nor file lists."
+)
+VANISHED = Family(
+    "printer_vanished_timestamp_seconds",
+    "gauge",
+    "Since when no print server tells of the printer any more, in Unix time.",
+)
 INFO = Family(
     "printer_info",
     "info",
@@ -220,6 +228,8 @@ PRINTER_FAMILIES = (
     STATUS_CHANGED,
     EXPECTED_OFF,
     MAINTENANCE,
+    DISCOVERED,
+    VANISHED,
     INFO,
     SUPPLY_LEVEL,
     SUPPLY_STATUS,

@@ -6,7 +6,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TypeAlias
 
-from exporter.config import Printer, Thresholds
+from exporter.config import Origin, Printer, Thresholds
 from exporter.memo import Memo
 from exporter.metrics import families as f
 from exporter.metrics.lines import Lines, LineWriter, label_pairs
@@ -97,6 +97,7 @@ def _restless_parts(record: Record) -> Iterator[Part]:
 def _steady_parts(printer: Printer, record: Record) -> Iterator[Part]:
     """Yield what is written anew when something other moved than what does with each poll."""
     yield _write_status, (record.status, record.excused if printer.expected_off else None, printer.maintenance)
+    yield _write_origin, (printer.origin,)
     snapshot, tally, life = record.snapshot, record.tally, record.life
     rows = tuple(supply.row for supply in snapshot.supplies) if snapshot else ()
     yield _write_thresholds, (printer.thresholds, rows)
@@ -155,6 +156,12 @@ def _write_status(writer: LineWriter, now: Since[str], excused: bool | None, mai
     writer.add(f.STATUS_CHANGED, now.at)
     writer.add_known(f.EXPECTED_OFF, None if excused is None else int(excused))
     writer.add_known(f.MAINTENANCE, None if maintenance is None else int(maintenance))
+
+
+def _write_origin(writer: LineWriter, origin: Origin) -> None:
+    if origin.kind == "print_server":
+        writer.add(f.DISCOVERED, 1, source=origin.name)
+        writer.add_known(f.VANISHED, origin.vanished)
 
 
 def _write_info(writer: LineWriter, address: str, identity: Identity) -> None:

@@ -31,6 +31,10 @@ ABOUT: Mapping[Family, About] = {
     of.STATUS_CHANGED: About(),
     of.EXPECTED_OFF: About(more="Absent where nothing is configured."),
     of.MAINTENANCE: About(more="0 when it is configured as not; absent otherwise."),
+    of.DISCOVERED: About(("source",)),
+    of.VANISHED: About(
+        more="Absent while one does, and where it is listed. It is dropped after `discovery.forget_after`."
+    ),
     of.INFO: About(("address", "vendor", "model", "serial", "firmware", "hostname"), LASTING),
     of.SUPPLY_LEVEL: About(_SUPPLY, LASTING),
     of.SUPPLY_STATUS: About(_SUPPLY, LASTING),

@@ -25,20 +25,23 @@ _MODE = 0o640
 def lines(changes: Iterable[Change], at: float, on: Occasion) -> Iterator[str]:
     """Yield a line for each change, at a time in Unix seconds."""
     for change in changes:
-        host, port, *device = change.host.split(" ")
-        before = "address" if change.what == "address_changed" else "name"
+        is_moved = change.what == "address_changed"
+        before = _place(change.before, "previous_") if is_moved else {"previous_name": change.before}
         yield _line(
             at,
             change=change.what,
             printer=change.printer,
-            host=host,
-            port=int(port),
-            **({"device": int(device[0])} if device else {}),
-            **({f"previous_{before}": change.before} if change.before else {}),
+            **_place(change.host),
+            **(before if change.before else {}),
             by=change.kind,
             **({"source": change.source} if change.source else {}),
             on=on,
         )
+
+
+def _place(identity: str, prefix: str = "") -> dict[str, str | int]:
+    host, port, *device = identity.split(" ")
+    return {f"{prefix}host": host, f"{prefix}port": int(port), **{f"{prefix}device": int(each) for each in device}}
 
 
 def first_line(printers: int, at: float) -> str:
@@ -73,9 +76,8 @@ class AuditLog:
             return
         try:
             await asyncio.to_thread(append, self.path, b"")
-        except (OSError, ValueError) as error:
-            reason = f"cannot be written: {getattr(error, 'strerror', None) or 'bad path'}"
-            raise ConfigError((Fault(self.path, 0, "audit.path", reason),)) from None
+        except OSError as error:
+            raise ConfigError((Fault(self.path, 0, "audit.path", f"cannot be written: {error.strerror}"),)) from None
 
     def add(self, more: Iterable[str]) -> None:
         """Take lines to be written; beyond what memory is there for, the newest are lost."""

@@ -375,9 +375,13 @@ class App:
 
     def _take_over(self, name: str) -> None:
         """Go on with what another program has left in the state of a printer."""
-        if device := self.cycle.devices.get(name):
-            device.record = self._printers.record_of(device.printer)
-            self._lines[name] = self._render(device)
+        device = self.cycle.devices.get(name)
+        if device is None:
+            return
+        device.record = self._printers.record_of(device.printer)
+        self._lines[name] = self._render(device)
+        if device.record == Record():
+            self.roster.forget(name)
 
     async def _take_cameras(self, settings: Cameras | None) -> None:
         """Begin to watch cameras, go on with other settings, or cease; raises StateError."""

@@ -28,7 +28,7 @@ from exporter.app import App
 from exporter.cameras.easyip import DEVICE_PORT, LISTEN_PORT
 from exporter.cameras.registry import KIND
 from exporter.cameras.views import views
-from exporter.commands import backup, cameras, discover, kept, probe, tracked
+from exporter.commands import backup, cameras, discover, inventory, kept, probe, tracked
 from exporter.commands.kept import CommandError
 from exporter.config import Cameras, CommunityCredentials, Config, ConfigError, Printer
 from exporter.discovery.sweep import CONCURRENCY
@@ -399,7 +399,8 @@ def _checked(check: Callable[[], str]) -> int:
 def _summary(path: Path) -> str:
     loaded = config.load(path)
     searched = f"{len(loaded.cameras.known)} cameras listed" if loaded.cameras else "cameras are not searched for"
-    return "\n".join([f"{path}: valid, {len(loaded.printers)} printers, {searched}", *config.remarks(loaded)])
+    told = f"{path}: valid, {len(loaded.printers)} printers, {searched}"
+    return "\n".join([told, *inventory.checked(loaded)])
 
 
 def _probe(options: argparse.Namespace) -> int:
@@ -493,7 +494,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Printer:
     """Find the host in the config by name, then by address, else make an entry for it."""
-    entries = loaded.printers if loaded else ()
+    entries = inventory.printers_of(loaded) if loaded else ()
     found = [printer for printer in entries if options.host == printer.name]
     found += [printer for printer in entries if options.host in printer.spellings]
     if not found:

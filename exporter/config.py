@@ -780,10 +780,10 @@ def _literal_secrets(document: yamlsource.Document) -> Iterator[yamlsource.Path]
                 yield place
 
 
-def remarks(config: Config, others: Iterable[Printer] = ()) -> Iterator[str]:
-    """Yield what is worth knowing about a config without a fault, and about printers of other files, for a person."""
+def remarks(config: Config, printers: Iterable[Printer]) -> Iterator[str]:
+    """Yield what is worth knowing about a config without a fault, and about all printers, for a person."""
     yield from (f"warning: {warning}" for warning in config.warnings)
-    public = [printer.name for printer in (*config.printers, *others) if _is_public(printer.credentials)]
+    public = [printer.name for printer in printers if _is_public(printer.credentials)]
     if public:
         more = f" and {len(public) - _NAMED} more" if len(public) > _NAMED else ""
         yield f'asked with the community "{PUBLIC}", which everybody knows: {", ".join(public[:_NAMED])}{more}'

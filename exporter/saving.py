@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Protocol
 
 from exporter.repeats import Repeats
-from exporter.state import Changes, Conflict, Event, Keeper, Key
+from exporter.state import Changes, Conflict, Event, Keeper, Key, StateError
 
 log = logging.getLogger(__name__)
 
@@ -120,16 +121,20 @@ class Saver:
 
     async def _reconciled(self, conflict: Conflict) -> Changes:
         """Take over what another program wrote meanwhile, and return what remains to be written."""
-        mine, kinds = conflict.changes, conflict.changes.kinds()
-        gone = {key for key in self._stored - conflict.documents.keys() if key[0] in kinds}
-        self._stored = {key for key in self._stored if key[0] not in kinds} | conflict.documents.keys()
+        mine, kinds, there = conflict.changes, conflict.changes.kinds(), dict(conflict.documents)
+        # Who drops a device drops all of its documents, and there may be news for one of their kinds only.
+        concerned = [self._sources[kind] for kind in kinds & self._sources.keys()]
+        for kind in {kind for source in concerned for kind in source.kinds} - kinds:
+            with suppress(StateError):  # writing finds that out too, and tells
+                there |= {(kind, key): text for key, text in (await self._keeper.documents(kind)).items()}
+                kinds.add(kind)
+        gone = {key for key in self._stored - there.keys() if key[0] in kinds}
+        self._stored = {key for key in self._stored if key[0] not in kinds} | there.keys()
         for key in gone:
             if source := self._sources.get(key[0]):
                 source.forget(key)
         # What we have dropped does not come back because the other has not.
-        await self._merge(
-            (key, text) for key, text in conflict.documents.items() if mine.documents.get(key, "") is not None
-        )
+        await self._merge((key, text) for key, text in there.items() if mine.documents.get(key, "") is not None)
         now = await self._collected()
         documents = {key: self._current(key, None if key in gone else text) for key, text in mine.documents.items()}
         events = [event for event in (*mine.events, *now.events) if self._is_kept((event.kind, event.key), gone)]

@@ -1,5 +1,6 @@
 """`forget` of a printer: its documents, by its name or its serial number, and never one too many."""
 
+import json
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from exporter.cameras.stored import dump
 from exporter.commands import kept
 from exporter.commands.kept import CommandError
 from exporter.config import Config
+from exporter.discovery.found import Found
+from exporter.discovery.sources import TOLD, Sources
 from exporter.printers.stored import ENGINE, KINDS, RECORD, SNAPSHOT, Printers
 from exporter.state import Changes, Event, Key, State, StateError
 from tests.test_metrics_printers import printer
@@ -122,3 +125,44 @@ def test_a_printer_is_dropped_though_the_exporter_writes_at_the_same_time(
         monkeypatch.setattr(kept, "_the_one", meanwhile)
         kept.forget("Accounting", configured(path))
     assert documents(path) == {(RECORD, "Front desk"), (SNAPSHOT, "Front desk"), (ENGINE, "B2")}
+
+
+def told(*gone: float | None) -> Changes:
+    """Return what is kept of printers that a print server tells of, or told of."""
+    by = config.parse("printers: []\ndiscovery: { print_servers: [{ url: 'ipp://cups' }] }\n")
+    sources = Sources()
+    everything = [Found(f"P{number}", f"10.0.0.{number}") for number in range(len(gone))]
+    for at in (AT, AT + 1):
+        left = [found for found, since in zip(everything, gone, strict=True) if at == AT or since is None]
+        sources.told("ipp://cups", left, at, addresses={}, forget_after=AT)
+    sources.take(by, {}, {}, AT)
+    return Changes({key: text for piece in sources.changes() for key, text in in_file(piece).items()})
+
+
+def told_of(path: Path) -> set[str]:
+    with closing(State(path, read_only=True)) as state:
+        return {json.loads(key)[1] for key in state.documents(TOLD)}
+
+
+def test_a_printer_of_a_print_server_is_dropped_with_what_was_told_of_it_though_it_was_never_asked(path: Path) -> None:
+    keep(path, told(1.0, 1.0), known(("P1", "B2")))
+    assert kept.forget("P0", configured(path)) == ["P0 is forgotten"]
+    assert (told_of(path), documents(path)) == ({"10.0.0.1 161"}, {(RECORD, "P1"), (SNAPSHOT, "P1"), (ENGINE, "B2")})
+    assert kept.forget("P1", configured(path)) == ["P1 is forgotten"]
+    assert (told_of(path), documents(path)) == (set(), set())
+
+
+def test_it_tells_that_a_print_server_still_tells_of_a_printer(path: Path) -> None:
+    keep(path, told(None))
+    assert kept.forget("P0", configured(path))[1:] == [
+        "  ipp://cups still tells of it: take it out there too, or it comes back with its next answer"
+    ]
+
+
+def test_it_tells_in_which_file_a_printer_is_still_listed(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "b1.yaml").write_text("- { name: Accounting, host: 192.0.2.1 }")
+    keep(path, known(("Accounting", "A1")))
+    by = config.parse(f'state: {{ path: "{path}" }}\nprinters_files: ["*.yaml"]\n', folder=tmp_path)
+    assert kept.forget("Accounting", by)[1:] == [
+        f"  it is still listed in {tmp_path}/b1.yaml: take it out there too, or it begins anew with its next poll"
+    ]

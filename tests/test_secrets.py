@@ -260,7 +260,7 @@ def test_a_config_with_secrets_that_everybody_can_read_is_warned_of(
     loaded = config.load(file, {"PLANTED": VARIABLE})
     told = f"{file} holds secrets (line 1) and everybody on this machine can read it: chmod o-r"
     assert loaded.warnings == ((told,) if is_warned else ())
-    assert (f"warning: {told}" in config.remarks(loaded)) is is_warned
+    assert (f"warning: {told}" in config.remarks(loaded, ())) is is_warned
 
 
 def test_every_line_with_a_secret_is_named() -> None:
@@ -301,8 +301,13 @@ printers:
 """
     entries = [f"  - {{ name: P{number}, host: 192.0.2.{number} }}\n" for number in range(1, 24)]
     own = "  - { name: Own, host: 192.0.2.99, credentials: own }\n"
-    (few,) = config.remarks(config.parse(text + entries[0] + own + entries[1]))
+
+    def remarks(listed: str) -> list[str]:
+        loaded = config.parse(text + listed)
+        return list(config.remarks(loaded, loaded.printers))
+
+    (few,) = remarks(entries[0] + own + entries[1])
     assert few == 'asked with the community "public", which everybody knows: P1, P2'
-    (many,) = config.remarks(config.parse(text + "".join(entries)))
+    (many,) = remarks("".join(entries))
     assert many.endswith("P19, P20 and 3 more")
-    assert list(config.remarks(config.parse(text + own))) == []
+    assert remarks(own) == []

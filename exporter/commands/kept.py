@@ -1,7 +1,7 @@
 """`import` and `forget`: what is done to the state file, beside a running exporter or without one."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import tzinfo
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +13,9 @@ from exporter.cameras.registry import KIND
 from exporter.cameras.stored import dump, load
 from exporter.config import Config
 from exporter.configtypes import mac as as_mac
+from exporter.discovery import files, sources
+from exporter.discovery.inventory import Told
+from exporter.discovery.sources import KINDS as SOURCE_KINDS
 from exporter.printers.imported import IMPORTED, imported_months
 from exporter.printers.stored import ENGINE, KINDS, RECORD, SNAPSHOT, engine_of, load_record
 from exporter.state import MEMORY, Changes, Key, State, StateError
@@ -62,20 +65,34 @@ def forget(name: str, config: Config) -> list[str]:
         raise CommandError(f"there is no state file {config.state_path}")
     names = {known.mac: known.name for known in (config.cameras.known if config.cameras else ()) if known.name}
     dropped = (KIND, "")
+    told_by: list[str] = []
 
     def changes(state: State) -> Changes:
-        nonlocal dropped
+        nonlocal dropped, told_by
         cameras, printers = stored_cameras(state, config.state_path), stored_serials(state, config.state_path)
-        dropped = _the_one(name, _cameras_meant(name, cameras, names), _printers_meant(name, printers))
-        return Changes(dict.fromkeys([dropped] if dropped[0] == KIND else _documents_of(dropped[1], printers)))
+        found = _stored_told(state, config.state_path, name)
+        dropped = _the_one(name, _cameras_meant(name, cameras, names), _printers_meant(name, printers, found))
+        told_by = [url for url, told in found.values() if told.gone is None]
+        keys = [dropped] if dropped[0] == KIND else [*_documents_of(dropped[1], printers), *found]
+        return Changes(dict.fromkeys(keys))
 
     change_state(config, changes)
     told = [f"{dropped[1]} is forgotten"]
     if dropped[0] == KIND and config.cameras and any(known.mac == dropped[1] for known in config.cameras.known):
         told.append("  it is still listed in cameras.known: take it out there too")
-    if dropped[0] == RECORD and any(printer.name == dropped[1] for printer in config.printers):
-        told.append("  it is still listed in printers: take it out there too, or it begins anew with its next poll")
+    if dropped[0] == RECORD and (where := _where_listed(dropped[1], config)):
+        told.append(f"  it is still listed in {where}: take it out there too, or it begins anew with its next poll")
+    if dropped[0] == RECORD and told_by:
+        told.append(f"  {told_by[0]} still tells of it: take it out there too, or it comes back with its next answer")
     return told
+
+
+def _where_listed(name: str, config: Config) -> str:
+    """Return where a person lists a printer: `printers`, a file, or ""."""
+    if any(printer.name == name for printer in config.printers):
+        return "printers"
+    found = files.look({}, config, at_once=True)
+    return next((path for path, file in found.items() if any(each.name == name for each in file.printers)), "")
 
 
 def _cameras_meant(name: str, stored: Mapping[str, Camera], names: Mapping[str, str]) -> set[str]:
@@ -86,9 +103,10 @@ def _cameras_meant(name: str, stored: Mapping[str, Camera], names: Mapping[str, 
         return {mac for mac, camera in stored.items() if name in {names.get(mac), camera.label, camera.device.name}}
 
 
-def _printers_meant(name: str, serials: Mapping[str, str]) -> set[str]:
+def _printers_meant(name: str, serials: Mapping[str, str], told: Collection[Key]) -> set[str]:
     """Return the names of the printers that may be meant."""
-    return {printer for printer, serial in serials.items() if name and name in {printer, serial}}
+    stored = {printer for printer, serial in serials.items() if name and name in {printer, serial}}
+    return stored | ({name} if told else set())
 
 
 def _the_one(name: str, cameras: set[str], printers: set[str]) -> Key:
@@ -119,8 +137,19 @@ def stored_serials(state: State, path: str) -> dict[str, str]:
     return {name: "" if key == engine_of(name, "") else key for name, key in gone.items()} | serials
 
 
+def _stored_told(state: State, path: str, name: str) -> dict[Key, tuple[str, Told]]:
+    """Return what the state holds of a printer that print servers tell of; raises StateError."""
+    documents = {(kind, key): text for kind in SOURCE_KINDS for key, text in state.documents(kind).items()}
+    try:
+        return sources.of_name(documents, name)
+    except ValueError as error:
+        raise StateError(path, str(error)) from None
+
+
 def _documents_of(name: str, serials: Mapping[str, str]) -> list[Key]:
     """Return the documents of a printer; that of its engine only when no other name leads to it."""
+    if name not in serials:  # it was never asked
+        return []
     engine = engine_of(name, serials[name])
     is_shared = any(engine_of(other, serial) == engine for other, serial in serials.items() if other != name)
     engines = {engine_of(name, ""), *(() if is_shared else (engine,))}

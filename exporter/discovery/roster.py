@@ -87,6 +87,11 @@ class Roster:
         self.sources.told(url, printers, self._now(), addresses=addresses, forget_after=forget_after)
         self._take()
 
+    def forget(self, name: str) -> None:
+        """Drop a printer that a person has forgotten, where only print servers tell of it."""
+        if self.sources.drop(name):
+            self._take()
+
     async def look(self) -> None:
         """Take over what has changed in the files, and write the audit log; never raises for what is in them."""
         try:

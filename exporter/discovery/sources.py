@@ -58,7 +58,6 @@ class Sources:
     def __init__(
         self, documents: Mapping[Key, str] | None = None, on_change: Callable[[], None] = lambda: None
     ) -> None:
-        self.inventory = Inventory()
         self.files: Mapping[str, Read] = {}
         self._on_change = on_change
         self._told: dict[str, dict[str, Told]] = {}
@@ -66,15 +65,13 @@ class Sources:
         self._troubles = Repeats()
         stored = documents or {}
         self.files = {path: Read(path, text=text) for (kind, path), text in stored.items() if kind == FILE}
+        """As they were last read; of those that were not read yet, the text that the state has."""
         for (kind, key), text in stored.items():
             if kind == TOLD:
                 url, told = _loaded(_TOLD, f"printer {key}", text)
                 self._told.setdefault(url, {})[_place(told.found)] = told
-        listings = stored.get((LISTING, ALL))
-        self._is_first = listings is None
-        if listings is not None:
-            known: dict[str, Listing] = _loaded(_LISTINGS, "inventory", listings)
-            self.inventory = Inventory(listings=known)
+        self._is_first = (LISTING, ALL) not in stored
+        self.inventory = Inventory(listings=_listings_in(stored))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -103,6 +100,15 @@ class Sources:
         self._dirty |= {_key(url, place) for place in before.keys() | now.keys() if before.get(place) != now.get(place)}
         self._told[url] = now
 
+    def drop(self, name: str) -> bool:
+        """Drop the printer with this name that only print servers tell of; return whether there was one."""
+        meant = _meant(self.inventory.listings, name)
+        keys = {(url, place) for url, each in self._told.items() for place, told in each.items() if _is_of(told, meant)}
+        for url, place in keys:
+            del self._told[url][place]
+            self._dirty.add(_key(url, place))
+        return bool(keys)
+
     def take(
         self, config: Config, files: Mapping[str, Read], addresses: Mapping[str, str], at: float
     ) -> list[Change] | None:
@@ -112,9 +118,7 @@ class Sources:
         """
         self._take_files(files)
         self._drop_servers({server.url for server in config.discovery.print_servers})
-        told = {url: each.values() for url, each in self._told.items()}
-        before, listed = self.inventory, [printer for file in files.values() for printer in file.printers]
-        self.inventory = merged(config, listed, told, remembered=before.listings, addresses=addresses)
+        before, self.inventory = self.inventory, self.made_of(config, files, addresses)
         if self._is_first or self.inventory.listings != before.listings:
             self._dirty.add((LISTING, ALL))
         for conflict in self.inventory.conflicts:
@@ -123,6 +127,12 @@ class Sources:
         self._troubles.keep_only({*map(str, self.inventory.conflicts), *self._told})
         is_first, self._is_first = self._is_first, False
         return None if is_first else changes(before.listings, self.inventory.listings)
+
+    def made_of(self, config: Config, files: Mapping[str, Read], addresses: Mapping[str, str]) -> Inventory:
+        """Return the inventory of a config, these files and what was told, and leave all as it is."""
+        listed = [printer for file in files.values() for printer in file.printers]
+        told = {url: each.values() for url, each in self._told.items()}
+        return merged(config, listed, told, remembered=self.inventory.listings, addresses=addresses)
 
     # ---- what is kept
 
@@ -191,6 +201,29 @@ def _key(url: str, place: str) -> Key:
 def key_of(url: str, found: Found) -> Key:
     """Return the key of the document that holds what a print server tells of a printer."""
     return _key(url, _place(found))
+
+
+def of_name(documents: Mapping[Key, str], name: str) -> dict[Key, tuple[str, Told]]:
+    """Return what the state holds of a printer that print servers tell of, and by which URL; raises ValueError.
+
+    `documents` are those of KINDS.
+    """
+    meant = _meant(_listings_in(documents), name)
+    told = {key: _loaded(_TOLD, f"printer {key[1]}", text) for key, text in documents.items() if key[0] == TOLD}
+    return {key: each for key, each in told.items() if _is_of(each[1], meant)}
+
+
+def _meant(listings: Mapping[str, Listing], name: str) -> dict[str, Listing]:
+    """Return the listing of the printer with this name that only print servers tell of."""
+    return {key: each for key, each in listings.items() if (each.kind, each.name) == ("print_server", name)}
+
+
+def _is_of(told: Told, meant: Mapping[str, Listing]) -> bool:
+    return _place(told.found) in meant or told.address in {listing.address for listing in meant.values()} - {""}
+
+
+def _listings_in(documents: Mapping[Key, str]) -> dict[str, Listing]:
+    return _loaded(_LISTINGS, "inventory", documents.get((LISTING, ALL), "{}"))
 
 
 def _place(found: Found) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Literal, TypeAlias
 
-from exporter.config import Config, Origin, Printer, PrinterEntry, PrintServer
+from exporter.config import Config, Credentials, Origin, Printer, PrinterEntry, PrintServer
 from exporter.discovery.found import Found
 
 ANY_PORT = 161
@@ -164,8 +164,13 @@ def _told_of(
                 found = each.found
                 place = identity(each.address or found.host, found.port, found.device)
                 tellers.setdefault(place, []).append((server, each))
+    if not tellers:
+        return
+    shared = config.shared.printer(PrinterEntry(name="told", host="told"))
     for group in tellers.values():
-        yield _told_by(config, sorted(group, key=lambda teller: teller[1].gone is not None), conflicts)
+        in_order = sorted(group, key=lambda teller: teller[1].gone is not None)
+        conflicts += _differences(in_order)
+        yield _told_by(in_order, shared, config.shared.credentials)
 
 
 class _Hosts:
@@ -186,27 +191,20 @@ class _Hosts:
         return any((host, told.found.port) in self._exact for host in hosts)
 
 
-def _told_by(config: Config, tellers: Sequence[_Teller], conflicts: list[Conflict]) -> Printer:
-    """Return the printer as the first of its tellers has it."""
-    (server, told), found = tellers[0], tellers[0][1].found
-    name, location = found.name or found.host, _location(tellers[0])
-    for other in tellers[1:]:
-        if other[1].gone is None:
-            conflicts += _differences(name, tellers[0], other)
-    shared = config.shared.printer(PrinterEntry(name="told", host="told"))
+def _told_by(tellers: Sequence[_Teller], shared: Printer, credentials: Mapping[str, Credentials]) -> Printer:
+    """Return the printer as the first of its tellers has it, and else as all are that say nothing of their own."""
+    server, told = tellers[0]
+    found = told.found
+    vanished = None if told.gone is None else max(each.gone for _, each in tellers if each.gone is not None)
     return replace(
         shared,
-        name=name,
+        name=found.name,
         host=found.host,
         port=found.port,
         device=found.device,
-        credentials=config.shared.credentials.get(found.credentials, shared.credentials),
-        origin=Origin("print_server", server.url, location, None if told.gone is None else _last_gone(tellers)),
+        credentials=credentials.get(found.credentials, shared.credentials),
+        origin=Origin("print_server", server.url, _location(tellers[0]), vanished),
     )
-
-
-def _last_gone(tellers: Iterable[_Teller]) -> float:
-    return max(told.gone for _, told in tellers if told.gone is not None)
 
 
 def _location(teller: _Teller) -> str:
@@ -214,11 +212,15 @@ def _location(teller: _Teller) -> str:
     return server.location or told.found.location
 
 
-def _differences(printer: str, first: _Teller, other: _Teller) -> Iterator[Conflict]:
-    if first[1].found.name != other[1].found.name:
-        yield Conflict("name", printer, first[0].url, other[0].url)
-    if _location(first) != _location(other) and _location(other):
-        yield Conflict("location", printer, first[0].url, other[0].url)
+def _differences(tellers: Sequence[_Teller]) -> Iterator[Conflict]:
+    first, name = tellers[0], tellers[0][1].found.name
+    for other in tellers[1:]:
+        if other[1].gone is not None:
+            continue
+        if other[1].found.name != name:
+            yield Conflict("name", name, first[0].url, other[0].url)
+        if _location(other) not in {"", _location(first)}:
+            yield Conflict("location", name, first[0].url, other[0].url)
 
 
 # ---- names
@@ -227,16 +229,20 @@ def _differences(printer: str, first: _Teller, other: _Teller) -> Iterator[Confl
 def _named(printers: Sequence[Printer], taken: set[str], remembered: Mapping[str, Listing]) -> list[Printer]:
     """Return the printers under names that are not `taken`, to which theirs are added: a name once chosen stays."""
     chosen: dict[str, str] = {}
-    for printer in printers:
-        known = remembered.get(identity_of(printer))
+    by_identity = {identity_of(printer): printer for printer in printers}
+    for key, printer in by_identity.items():
+        known = remembered.get(key)
         if known and known.wanted == printer.name and known.name not in taken:
-            chosen[identity_of(printer)] = known.name
+            chosen[key] = known.name
             taken.add(known.name)
-    for printer in printers:
-        if identity_of(printer) not in chosen:
-            chosen[identity_of(printer)] = name = next(name for name in _names(printer) if name not in taken)
+    for key, printer in by_identity.items():
+        if key not in chosen:
+            chosen[key] = name = next(name for name in _names(printer) if name not in taken)
             taken.add(name)
-    return [replace(printer, name=chosen[identity_of(printer)]) for printer in printers]
+    return [
+        printer if printer.name == chosen[key] else replace(printer, name=chosen[key])
+        for key, printer in by_identity.items()
+    ]
 
 
 def _names(printer: Printer) -> Iterator[str]:

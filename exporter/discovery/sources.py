@@ -241,7 +241,8 @@ def _clean(found: Found) -> Found | None:
         split_host(found.spelled)
     except ValueError:
         return None
-    return replace(found, name=tidy(found.name) or found.host, location=tidy(found.location))
+    name, location = tidy(found.name) or found.host, tidy(found.location)
+    return found if (name, location) == (found.name, found.location) else replace(found, name=name, location=location)
 
 
 def _loaded(adapter: TypeAdapter[T], what: str, text: str) -> T:

@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 
-from exporter.audit import Occasion
 from exporter.cameras.model import View
 from exporter.cameras.registry import KIND
 from exporter.cameras.views import views
@@ -16,6 +15,7 @@ from exporter.cameras.watch import Watch
 from exporter.config import Cameras, Config, ConfigError, Fault, Printer
 from exporter.cycle import Cycle, Device, Rounds
 from exporter.discovery import roster
+from exporter.discovery.audit import Occasion
 from exporter.discovery.inventory import identity_of
 from exporter.discovery.roster import Roster
 from exporter.discovery.sources import KINDS as SOURCE_KINDS

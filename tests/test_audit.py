@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter import audit
-from exporter.audit import AuditLog, first_line, lines
 from exporter.config import ConfigError
+from exporter.discovery import audit
+from exporter.discovery.audit import AuditLog, first_line, lines
 from exporter.discovery.inventory import Change
 
 AT = 1_790_000_000.25

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from exporter import audit
-from exporter.audit import AuditLog, Occasion
 from exporter.config import Config, Printer
-from exporter.discovery import files
+from exporter.discovery import audit, files
 from exporter.discovery.addresses import addresses_of
+from exporter.discovery.audit import AuditLog, Occasion
 from exporter.discovery.files import Read
 from exporter.discovery.found import Found
 from exporter.discovery.inventory import Change

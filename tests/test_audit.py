@@ -1,9 +1,12 @@
 """The audit log: what a line says, and a file that is rotated, full or forbidden."""
 
+import asyncio
 import json
 import logging
 import os
 import stat
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,30 @@ async def test_a_full_disk_loses_no_line_and_leaves_none_half_written(small_disk
     hog.unlink()
     await log.flush(AT)
     assert len(read(path)) == 4000
+
+
+async def test_lines_are_written_once_though_who_writes_them_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, under_way, go_on = tmp_path / "audit.jsonl", threading.Event(), threading.Event()
+    append = audit.append
+
+    def slowly(to: str, data: bytes) -> int:
+        under_way.set()
+        go_on.wait(10)
+        return append(to, data)
+
+    monkeypatch.setattr(audit, "append", slowly)
+    log = AuditLog(str(path))
+    log.add(lines([ADDED], AT, "start"))
+    writing = asyncio.create_task(log.flush(AT))
+    await asyncio.to_thread(under_way.wait, 10)
+    writing.cancel()
+    with suppress(asyncio.CancelledError):
+        await writing
+    go_on.set()
+    await log.flush(AT)
+    assert len(read(path)) == 1
 
 
 async def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,6 +100,14 @@ def test_several_servers_that_share_a_printer_give_one_device() -> None:
     assert shared.conflicts == ()
 
 
+def test_servers_that_know_one_host_by_different_addresses_give_one_device() -> None:
+    for addresses in (("10.0.0.1", ""), ("", "10.0.0.1"), ("10.0.0.1", "10.0.0.2")):
+        first, second = (told("HP", "hp3", url, address=at) for url, at in zip((DC3, DC4), addresses, strict=True))
+        assert names(inventory(configured(), first, second)) == ["HP"]
+        in_all = inventory(configured(), first, second, told("HP", addresses[1] or addresses[0]))
+        assert names(in_all) == ["HP"]
+
+
 def test_where_servers_differ_the_first_of_the_config_counts() -> None:
     of = configured(servers=f"{{ url: '{DC4}', location: B1 }}, {{ url: '{DC3}', location: B2 }}")
     shared = inventory(of, told("HP-3F", "10.0.0.1", DC3), told("hp3f", "10.0.0.1", DC4))

@@ -305,6 +305,15 @@ def test_what_is_no_file_of_text_is_named_and_holds_nothing_up(kind: str, tmp_pa
     ]
 
 
+def test_the_file_that_is_one_too_many_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "MAX_FILES", 2)
+    *_, last, _ = [written(tmp_path, f"b{number}.yaml", a(f"10.0.0.{number}", f"P{number}")) for number in range(4)]
+    for found in (look({}, configured(tmp_path), at_once=True), look({}, configured(tmp_path), at_once=False)):
+        assert [file.path for file in found.values() if file.fault] == [str(last)]
+        assert "not read, nor those after it: there are more than 2 files" in str(found[str(last)].fault)
+    assert len(found) == 3
+
+
 def test_files_together_have_a_bound_and_the_one_that_leads_beyond_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,10 @@ class AuditLog:
 
     async def flush(self, at: float) -> None:
         """Write what waits; a file that cannot be written is logged now and then, at a time in seconds."""
+        # Who is cancelled meanwhile must not leave behind what was written and still waits.
+        await asyncio.shield(asyncio.create_task(self._flush(at), name="audit log"))
+
+    async def _flush(self, at: float) -> None:
         async with self._lock:
             if self.path is None or not self._pending:
                 return

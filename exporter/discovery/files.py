@@ -105,9 +105,12 @@ def look(before: Mapping[str, Read], config: Config, *, at_once: bool) -> dict[s
     """
     found: dict[str, Read] = {}
     room = MAX_PRINTERS
-    for path in _paths(config):
+    for number, path in enumerate(_paths(config)):
         now = mark(Path(path))
         file = before.get(path) or Read(path)
+        if number == MAX_FILES:
+            found[path] = replace(file, mark=now, seen=now, printers=(), fault=_one_too_many(path))
+            break
         if at_once or (now != file.mark and now == file.seen):
             file = _read(file, now, config.shared, room)
         found[path] = replace(file, seen=now)
@@ -125,7 +128,11 @@ def _paths(config: Config) -> list[str]:
         is_named = not glob.has_magic(pattern)
         names = [pattern] if is_named else sorted(glob.glob(pattern, root_dir=config.folder, recursive=True))  # noqa: PTH207 - the folder may have any name
         found |= dict.fromkeys(str(config.folder / name) for name in names if _is_text(name))
-    return list(found)[:MAX_FILES]
+    return list(found)
+
+
+def _one_too_many(path: str) -> ConfigError:
+    return ConfigError((Fault(path, 0, "", f"not read, nor those after it: there are more than {MAX_FILES:,} files"),))
 
 
 def _is_text(name: str) -> bool:

@@ -5,7 +5,7 @@ The config comes before files, and files before print servers. A printer at one 
 
 import functools
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Literal, TypeAlias
@@ -97,7 +97,7 @@ def identity_of(printer: Printer) -> str:
 def merged(
     config: Config,
     files: Sequence[Printer],
-    told: Mapping[str, Iterable[Told]],
+    told: Mapping[str, Collection[Told]],
     *,
     remembered: Mapping[str, Listing],
     addresses: Mapping[str, str],
@@ -150,19 +150,21 @@ _Teller: TypeAlias = tuple[PrintServer, Told]
 
 def _told_of(
     config: Config,
-    told: Mapping[str, Iterable[Told]],
+    told: Mapping[str, Collection[Told]],
     people: Sequence[Printer],
     addresses: Mapping[str, str],
     conflicts: list[Conflict],
 ) -> Iterator[Printer]:
     """Yield a printer for each host that print servers tell of and nobody lists."""
     listed = _Hosts(people, addresses)
+    # One server may have been heard when a name could not be looked up, or led elsewhere.
+    led_to = {plain_host(each.found.host): each.address for every in told.values() for each in every if each.address}
     tellers: dict[str, list[_Teller]] = {}
     for server in config.discovery.print_servers:
         for each in told.get(server.url, ()):
-            if each not in listed:
-                found = each.found
-                place = identity(each.address or found.host, found.port, found.device)
+            found, address = each.found, led_to.get(plain_host(each.found.host), "")
+            if not listed.has(found, address):
+                place = identity(address or found.host, found.port, found.device)
                 tellers.setdefault(place, []).append((server, each))
     if not tellers:
         return
@@ -184,11 +186,12 @@ class _Hosts:
                 self._any.add(host)
                 self._exact.add((host, printer.port))
 
-    def __contains__(self, told: Told) -> bool:
-        hosts = {plain_host(told.found.host), told.address} - {""}
-        if told.found.port == ANY_PORT:
+    def has(self, found: Found, address: str) -> bool:
+        """Tell whether a printer is listed, by its host or the address to which that leads."""
+        hosts = {plain_host(found.host), address} - {""}
+        if found.port == ANY_PORT:
             return not hosts.isdisjoint(self._any)
-        return any((host, told.found.port) in self._exact for host in hosts)
+        return any((host, found.port) in self._exact for host in hosts)
 
 
 def _told_by(tellers: Sequence[_Teller], shared: Printer, credentials: Mapping[str, Credentials]) -> Printer:

@@ -69,6 +69,8 @@ RECEIVERS = {
         "PrintcamOneExporterDown",
         "PrintcamCycleTooSlow",
         "PrintcamReloadFailed",
+        "PrintcamInventoryFileNotLoaded",
+        "PrintcamAuditNotWritable",
         "PrintcamStateNotWritable",
     },
 }

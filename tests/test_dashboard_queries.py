@@ -14,8 +14,10 @@ import pytest
 import yaml
 
 from dashboards.source.grafana import Json
+from exporter.discovery.roster import Overview
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES
+from exporter.metrics.inventory import add_inventory
 from tests.support import history, promql
 from tests.support.prometheus import PROMTOOL, RULES, Prometheus
 from tests.support.questions import Question, options, questions, selected_by, values_at_first
@@ -47,6 +49,9 @@ RIGHTLY_EMPTY = {
 
 NOT_SHOWN = {
     "camera_up": "one missed search means nothing; its status is shown",
+    "printcam_exporter_inventory_changes_total": "the audit log tells what they were",
+    "printcam_exporter_inventory_conflicts": "for questions about the inventory",
+    "printcam_exporter_inventory_file_printers": "for questions about the inventory",
     "printer_discovered_info": "tells of a print server, for questions about the inventory",
     "printer_vanished_timestamp_seconds": "a printer that left its print server is dropped by itself",
     "printer_supply_capacity": "in units that differ; its share is shown",
@@ -68,6 +73,8 @@ OF_ONE_EXPORTER = {
     "PrintcamOneExporterDown": "the exporter itself",
     "PrintcamCycleTooSlow": "the exporter itself",
     "PrintcamReloadFailed": "its config",
+    "PrintcamInventoryFileNotLoaded": "its file",
+    "PrintcamAuditNotWritable": "its audit log",
     "PrintcamStateNotWritable": "its state file",
 }
 """Alerts that keep the labels of the target, and whose it is."""
@@ -122,7 +129,9 @@ def every_expression(server: Prometheus) -> dict[str, str]:
 def families() -> set[str]:
     """Return the names of the exporter's own metrics."""
     state = Self(1, 1, True, 1, 1.0, True, 1.0)
-    own = (sample.name for metric in self_registry(lambda: state).collect() for sample in metric.samples)
+    registry = self_registry(lambda: state)
+    add_inventory(registry, lambda: Overview({"b1.yaml": (True, 1)}, audit_writable=True))
+    own = (sample.name for metric in registry.collect() for sample in metric.samples)
     return {family.name for family in PRINTER_FAMILIES + CAMERA_FAMILIES} | set(own)
 
 

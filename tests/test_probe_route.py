@@ -303,6 +303,7 @@ printers:
         "__meta_printer_vendor": first["labels"]["__meta_printer_vendor"],
         "__meta_printer_model": first["labels"]["__meta_printer_model"],
         "__meta_printer_serial": app._printers.record_of(app.cycle.devices["Front desk"].printer).serial,
+        "__meta_printer_source": "",
         "__meta_printer_maintenance": "true",
         "__meta_printer_label_floor": "2",
     }

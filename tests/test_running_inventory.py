@@ -65,7 +65,8 @@ async def test_a_printer_that_a_print_server_tells_of_is_polled_at_once_and_the_
         assert value(text, "printer_polls_total", printer="A") == 2
         assert (session_of(exporter, "A"), exporter.app.cycle.devices["A"]) == (session, device)
         targets = json.loads(await exporter.fetch("/sd/printers"))
-        assert [target["targets"] for target in targets] == [["A"], ["B"]]
+        sources = [(target["targets"], target["labels"]["__meta_printer_source"]) for target in targets]
+        assert sources == [(["A"], ""), (["B"], CUPS)]
         assert value(await exporter.fetch("/probe?target=B"), "printer_up", printer="B") == 1
 
 

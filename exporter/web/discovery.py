@@ -35,6 +35,7 @@ def _printer_labels(printer: Printer, record: Record, place: Sequence[tuple[str,
         "vendor": identity.vendor if identity else "",
         "model": identity.model if identity else "",
         "serial": record.serial,
+        "source": printer.origin.name,
         "maintenance": str(bool(printer.maintenance)).lower(),
     }
     labels = {f"__meta_printer_{name}": value for name, value in facts.items()}

@@ -11,6 +11,7 @@ import pytest
 from exporter.commands import kept
 from exporter.discovery import addresses, roster
 from exporter.discovery.found import Found
+from exporter.metrics.families import VANISHED
 from exporter.printers.stored import RECORD
 from exporter.simulator.agent import Agent
 from exporter.state import State
@@ -89,6 +90,8 @@ async def test_a_printer_that_its_server_no_longer_tells_of_is_marked_and_then_g
         for days, is_there in ((0.0, True), (0.9, True), (1.1, False)):
             exporter.source.now = began + days * DAY
             await exporter.app.roster.told(CUPS, [])
+            shown = [VANISHED in lines for lines in exporter.app.printer_lines()]
+            assert shown == ([True] if is_there else []), "before it is asked again"
             text = await exporter.scrape()
             since = value(text, "printer_vanished_timestamp_seconds", printer="B")
             assert (since, names(exporter)) == ((began, ["B"]) if is_there else (None, []))

@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GRAFANA := tests/grafana
 # Debian's packages that the tests use as real peers.
-SERVERS := curl docker-compose faketime iproute2 nftables prometheus prometheus-alertmanager snmp snmpd systemd victoria-metrics
+SERVERS := cups-ipp-utils curl dbus-daemon docker-compose faketime iproute2 nftables prometheus prometheus-alertmanager snmp snmpd systemd victoria-metrics
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format lock bench golden schema dashboards docs audit servers clean
@@ -40,7 +40,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.cameras
 
 golden: $(VENV)/.dev
-	$(BIN)/pytest tests/test_golden.py tests/test_recordings.py --update-golden
+	$(BIN)/pytest tests/test_golden.py tests/test_ipp_printers.py tests/test_recordings.py --update-golden
 
 schema: $(VENV)/.runtime
 	$(BIN)/python -m exporter.config --schema > config.schema.json

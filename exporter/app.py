@@ -13,7 +13,8 @@ from exporter.cameras.registry import KIND
 from exporter.cameras.views import views
 from exporter.cameras.watch import Watch
 from exporter.config import Cameras, Config, ConfigError, Fault, Printer
-from exporter.cycle import Cycle, Device, Rounds
+from exporter.configtypes import DEFAULT_PORTS
+from exporter.cycle import Cycle, Device, Poller, Rounds
 from exporter.discovery import roster
 from exporter.discovery.audit import Occasion
 from exporter.discovery.inventory import identity_of
@@ -25,6 +26,7 @@ from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
 from exporter.metrics.inventory import add_inventory
 from exporter.metrics.lines import Lines
 from exporter.metrics.printers import Renderer, render
+from exporter.printers.ipp.poll import IppPoller
 from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import poller_for
 from exporter.printers.record import NO_LIVES, Record, after_poll
@@ -244,12 +246,18 @@ class App:
             config.probe_allow,
             lambda host, port: resolve(host, port, config.polling.timeout),
             lambda target, host, port: self._make_unlisted(config, target, host, port),
+            config.unlisted.port if config.unlisted else DEFAULT_PORTS["snmp"],
         )
 
     def _make_unlisted(self, config: Config, target: str, host: str, port: int) -> Device:
         assert config.unlisted  # noqa: S101 - there are networks, so there is this
         printer = replace(config.unlisted, name=target, host=host, port=port)
-        return Device(printer, poller_for(printer, self._engines.open, config.polling, now=self._now))
+        return Device(printer, self._poller_for(printer, config))
+
+    def _poller_for(self, printer: Printer, config: Config) -> Poller:
+        if printer.protocol == "snmp":
+            return poller_for(printer, self._engines.open, config.polling, now=self._now)
+        return IppPoller(printer, config.polling, now=self._now)
 
     def _state(self) -> Self:
         return Self(
@@ -294,8 +302,7 @@ class App:
         if old and keep and replace(old.printer, origin=printer.origin) == printer:
             old.printer = printer
             return old
-        poller = poller_for(printer, self._engines.open, self._config.polling, now=self._now)
-        return Device(printer, poller, self._printers.record_of(printer))
+        return Device(printer, self._poller_for(printer, self._config), self._printers.record_of(printer))
 
     async def _keep_looking(self) -> None:
         """Take over what changes in the inventory files; runs until cancelled."""

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -31,6 +31,7 @@ from exporter.cameras.views import views
 from exporter.commands import backup, cameras, discover, inventory, kept, probe, tracked
 from exporter.commands.kept import CommandError
 from exporter.config import Cameras, CommunityCredentials, Config, ConfigError, Printer
+from exporter.configtypes import DEFAULT_PORTS
 from exporter.discovery.sweep import CONCURRENCY
 from exporter.metrics.exporter import add_web_config
 from exporter.snmp import descriptors
@@ -224,7 +225,19 @@ def _check_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _probe_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("host", help="a printer's name in the config, or an address, with :port when it is not 161")
+    parser.add_argument(
+        "host", help="a printer's name in the config, or an address, with :port when it is not 161, or 631 over IPP"
+    )
+    parser.add_argument(
+        "--protocol", choices=get_args(config.ProtocolName), help="how to ask [as the config says, else snmp]"
+    )
+    parser.add_argument(
+        "--ipp.path",
+        dest="ipp_path",
+        type=_url_path,
+        metavar="PATH",
+        help="where it is over IPP [/ipp/print, /ipp or /]",
+    )
     parser.add_argument(
         "--snmp.community",
         dest="community",
@@ -334,6 +347,13 @@ def _forget_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("device", metavar="NAME|MAC|SERIAL", help="the camera or printer to forget")
 
 
+def _url_path(text: str) -> str:
+    try:
+        return configtypes.url_path(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _ipv4(text: str) -> str:
     try:
         return str(ipaddress.IPv4Address(text))
@@ -405,7 +425,7 @@ def _summary(path: Path) -> str:
 
 def _probe(options: argparse.Namespace) -> int:
     loaded = config.load(options.config_file) if options.config_file else None
-    printer = _printer_to_probe(options, loaded)
+    printer = _over_protocol(_printer_to_probe(options, loaded), options)
     if options.record:
         _check_writable(options.record, force=options.force)
     return asyncio.run(_run_probe(printer, loaded, options))
@@ -504,9 +524,28 @@ def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Pri
     return next((one for one in found if one.device == options.device), replace(found[0], device=options.device))
 
 
+def _over_protocol(printer: Printer, options: argparse.Namespace) -> Printer:
+    """Return the printer as it is to be asked, over another protocol at its usual port."""
+    protocol = options.protocol or printer.protocol
+    is_snmp = protocol == "snmp"
+    if options.ipp_path and is_snmp:
+        raise _UsageError("--ipp.path needs --protocol ipp or ipps")
+    if not is_snmp and (options.device is not None or options.record):
+        raise _UsageError("--device and --record are for SNMP")
+    is_other = is_snmp != (printer.protocol == "snmp")
+    return replace(
+        printer,
+        protocol=protocol,
+        port=DEFAULT_PORTS[protocol] if is_other else printer.port,
+        device=printer.device if is_snmp else None,
+        ipp_path=options.ipp_path or printer.ipp_path,
+    )
+
+
 def _new_printer(options: argparse.Namespace) -> Printer:
+    protocol: config.ProtocolName = options.protocol or "snmp"
     try:
-        host, port = config.split_host(options.host)
+        host, port = config.split_host(options.host, DEFAULT_PORTS[protocol])
     except ValueError as error:
         raise _UsageError(f"{options.host}: {error}") from None
     return Printer(
@@ -514,6 +553,7 @@ def _new_printer(options: argparse.Namespace) -> Printer:
         host=host,
         port=port,
         credentials=CommunityCredentials(version="2c", community=SecretStr(options.community)),
+        protocol=protocol,
     )
 
 

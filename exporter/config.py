@@ -44,6 +44,7 @@ from exporter.configfaults import ConfigError as ConfigError  # noqa: PLC0414  (
 from exporter.configfaults import Fault as Fault  # noqa: PLC0414  (as above)
 from exporter.configfaults import Finding, KeysError, explained, faults, meant_or_known, name_in
 from exporter.configtypes import (
+    DEFAULT_PORTS,
     AuthProtocol,
     Clock,
     Community,
@@ -63,11 +64,13 @@ from exporter.configtypes import (
     Password,
     Port,
     PrivProtocol,
+    Protocol,
     SecretFile,
     Section,
     Share,
     Surroundings,
     Text,
+    UrlPath,
     UserName,
     UserVersion,
     ZoneName,
@@ -80,6 +83,7 @@ from exporter.configtypes import (
     zone,
 )
 from exporter.configtypes import EngineName as EngineName  # noqa: PLC0414  (as above)
+from exporter.configtypes import ProtocolName as ProtocolName  # noqa: PLC0414  (as above)
 from exporter.configtypes import split_host as split_host  # noqa: PLC0414  (as above)
 
 UNASSIGNED: Final = "Unassigned"
@@ -97,6 +101,10 @@ _VARIABLE_ALONE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _NAMED = 20  # printers that a remark names
 
 _UNIQUE = {"name": "name", "mac": "MAC address", "url": "url"}  # keys → what no two devices share
+
+_IPP = ("ipp", "ipps")
+_SNMP_ONLY = ("credentials", "device", "accept_other_address")
+_IPP_ONLY = ("ipp_path",)
 
 _Entry: TypeAlias = tuple[yamlsource.Path, yamlsource.Mapping]
 
@@ -237,7 +245,7 @@ class Polling(Section):
     """When printers are asked, and for how long."""
 
     timeout: Annotated[Duration, within("1ms", "1m")] = lasting("2s")
-    """One SNMP request."""
+    """One request; over IPP with the connection for it."""
     retries: Annotated[int, Field(strict=True, ge=0, le=10), BeforeValidator(scalar)] = 1
     """More attempts after a request timed out."""
     min_interval: Annotated[Duration, within("0", "1d")] = lasting("25s")
@@ -374,6 +382,10 @@ class PrinterOptions(Section):
 
     location: Name | None = None
     """The `location` label, in place of that of its network."""
+    protocol: Protocol = "snmp"
+    """ipp and ipps, which is IPP over TLS, for printers without SNMP: a connection wakes a printer that sleeps."""
+    ipp_path: UrlPath | None = None
+    """Where it is over IPP, such as /ipp/port1; /ipp/print, /ipp and / are tried without."""
     credentials: Name = "default"
     """A name from snmp.credentials."""
     labels: Labels = Field(default_factory=dict)
@@ -398,7 +410,7 @@ class PrinterEntry(PrinterOptions):
     name: Name
     """The `printer` label; unique."""
     host: HostName
-    """Name or address, with :port when it is not 161."""
+    """Name or address, with :port when it is not 161, or 631 over IPP."""
     device: Annotated[int, Field(strict=True, ge=0), BeforeValidator(scalar)] | None = None
     """hrDeviceIndex of one of several printers behind one address; found by itself when absent."""
 
@@ -582,6 +594,9 @@ class Printer:
     accept_other_address: bool = False
     device: int | None = None
     origin: Origin = Origin()
+    protocol: ProtocolName = "snmp"
+    ipp_path: str = ""
+    """ "" where the usual ones are tried."""
 
     @property
     def spellings(self) -> frozenset[str]:
@@ -605,12 +620,15 @@ class Shared:
         def source(key: str) -> PrinterOptions:
             return entry if key in entry.model_fields_set else self.defaults
 
-        host, port = split_host(entry.host)
+        protocol = source("protocol").protocol
+        host, port = split_host(entry.host, DEFAULT_PORTS[protocol])
+        known = self.credentials if protocol == "snmp" else _public()  # over IPP none are sent
+        credentials = source("credentials").credentials if protocol == "snmp" else "default"
         return Printer(
             name=entry.name,
             host=host,
             port=port,
-            credentials=self.credentials[source("credentials").credentials],
+            credentials=known[credentials],
             location=source("location").location,
             labels=tuple({**self.defaults.labels, **entry.labels}.items()),
             interval=source("interval").interval,
@@ -621,6 +639,8 @@ class Shared:
             accept_other_address=source("accept_other_address").accept_other_address,
             device=entry.device,
             origin=origin,
+            protocol=protocol,
+            ipp_path=source("ipp_path").ipp_path or "",
         )
 
 
@@ -704,7 +724,7 @@ def parse(
         raise ConfigError((Fault(source, error.line, "", error.message),)) from None
     file, findings = _validated(document, Surroundings(environ, folder))
     findings += [*repeated(document), *_nothing_to_watch(document), *_late_window(document)]
-    findings += [*_twins(document), *_unknown_credentials(document)]
+    findings += [*_twins(document), *_unknown_credentials(document), *_of_other_protocol(document)]
     if file is None or findings:
         # Raised outside of any `except`: pydantic's own error knows the input, secrets included.
         raise ConfigError(faults(findings, document, source, _schema()))
@@ -783,7 +803,8 @@ def _literal_secrets(document: yamlsource.Document) -> Iterator[yamlsource.Path]
 def remarks(config: Config, printers: Iterable[Printer]) -> Iterator[str]:
     """Yield what is worth knowing about a config without a fault, and about all printers, for a person."""
     yield from (f"warning: {warning}" for warning in config.warnings)
-    public = [printer.name for printer in printers if _is_public(printer.credentials)]
+    over_snmp = (printer for printer in printers if printer.protocol == "snmp")
+    public = [printer.name for printer in over_snmp if _is_public(printer.credentials)]
     if public:
         more = f" and {len(public) - _NAMED} more" if len(public) > _NAMED else ""
         yield f'asked with the community "{PUBLIC}", which everybody knows: {", ".join(public[:_NAMED])}{more}'
@@ -856,15 +877,17 @@ def _alike(
 
 
 def _same_printers(document: yamlsource.Document) -> Iterator[Finding]:
-    """Printers at the host and port of an earlier one, unless each says which device it is and they differ."""
+    """Printers at the host, port and path of an earlier one, unless each says which device it is and they differ."""
     seen: dict[object, dict[int | None, yamlsource.Path]] = {}
     for path, entry in _entries(document, "printers"):
         host, device = entry.get("host"), scalar(entry.get("device"))
-        endpoint = _endpoint(host) if isinstance(host, str) else None
+        protocol = _protocol(document, entry)
+        endpoint = _endpoint(host, protocol) if isinstance(host, str) else None
         if endpoint is None:
             continue
+        ipp_path = str(_option(document, entry, "ipp_path")) if protocol in _IPP else ""
         device = device if isinstance(device, int) else None
-        earlier, place = seen.setdefault(endpoint, {}), (*path, "host")
+        earlier, place = seen.setdefault((*endpoint, ipp_path), {}), (*path, "host")
         if earlier and (device is None or None in earlier or device in earlier):
             yield _same_printer(place, device, earlier, document)
         earlier.setdefault(device, place)
@@ -890,16 +913,36 @@ def _mac(text: str) -> str | None:
         return None
 
 
-def _endpoint(host: str) -> tuple[str, int] | None:
+def _endpoint(host: str, protocol: str) -> tuple[str, int] | None:
     """What two spellings of one host and port share."""
     try:
-        name, port = split_host(host)
+        name, port = split_host(host, DEFAULT_PORTS.get(protocol, 0))
     except ValueError:
         return None
     try:
         return str(ipaddress.ip_address(name)), port
     except ValueError:
         return name.rstrip(".").casefold(), port
+
+
+def _protocol(document: yamlsource.Document, entry: yamlsource.Mapping) -> str:
+    """How an entry is asked, as written."""
+    return str(_option(document, entry, "protocol") or "snmp")
+
+
+def _option(document: yamlsource.Document, entry: yamlsource.Mapping, key: str) -> yamlsource.Value:
+    """What is written in an entry, else in printer_defaults."""
+    return entry.get(key, _section(document, "printer_defaults").get(key))
+
+
+def _of_other_protocol(document: yamlsource.Document) -> Iterator[Finding]:
+    """What a printer's entry says that its protocol has no use for."""
+    for path, entry in _entries(document, "printers"):
+        protocol = _protocol(document, entry)
+        for key in _SNMP_ONLY if protocol in _IPP else _IPP_ONLY if protocol == "snmp" else ():
+            if key in entry:
+                needed = "snmp" if protocol in _IPP else "ipp or ipps"
+                yield Finding((*path, key), f"needs protocol: {needed}, and this printer is asked over {protocol}")
 
 
 def _unknown_credentials(document: yamlsource.Document) -> Iterator[Finding]:
@@ -911,8 +954,13 @@ def _unknown_credentials(document: yamlsource.Document) -> Iterator[Finding]:
         name = options.get("credentials")
         if isinstance(name, str) and name not in known:
             yield Finding((*path, "credentials"), f"no such name in snmp.credentials{meant_or_known(name, known)}")
-    nameless = (path for path, entry in _entries(document, "printers") if "credentials" not in {*entry, *shared})
-    if "default" not in known and "credentials" not in shared and _section(document, "probe").get("allow"):
+    nameless = (
+        path
+        for path, entry in _entries(document, "printers")
+        if "credentials" not in {*entry, *shared} and _protocol(document, entry) not in _IPP
+    )
+    are_asked = _section(document, "probe").get("allow") and _protocol(document, shared) not in _IPP
+    if "default" not in known and "credentials" not in shared and are_asked:
         message = 'no "default" here, with which hosts of probe.allow could be asked'
         yield Finding(("snmp", "credentials"), message)
     if "default" not in known and "credentials" not in shared and _section(document, "discovery").get("print_servers"):

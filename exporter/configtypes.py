@@ -34,6 +34,9 @@ from exporter.configfaults import meant, name_in
 from exporter.yamlsource import Plain
 
 EngineName = Literal["auto", "gufo", "pysnmp"]
+ProtocolName = Literal["snmp", "ipp", "ipps"]
+
+DEFAULT_PORTS: Final[Mapping[str, int]] = {"snmp": 161, "ipp": 631, "ipps": 631}
 
 # Every label of the metric table in the design, the cameras' too, and those of Prometheus and Alertmanager.
 RESERVED_LABELS: Final = frozenset(
@@ -168,13 +171,13 @@ def _network(value: object) -> object:
     return network
 
 
-def split_host(text: str) -> tuple[str, int]:
+def split_host(text: str, default_port: int = DEFAULT_PORTS["snmp"]) -> tuple[str, int]:
     """Host and port of `name`, `name:port`, `1.2.3.4:port`, `[v6]:port` or `v6`; raises ValueError."""
     match = re.fullmatch(r"\[([^\[\]]*)\](?::([0-9]{1,9}))?|([^:]*)(?::([0-9]{1,9}))?|([^\[\]]*)", text)
     if match is None:
         raise ValueError('expected a name or an address, with ":port" if need be')
     inner, inner_port, outer, outer_port, bare = match.groups()
-    port = int(inner_port or outer_port or 161)
+    port = int(inner_port or outer_port or default_port)
     if not 1 <= port <= 65_535:
         raise ValueError("a port is a number from 1 to 65535")
     host = next(part for part in (inner, outer, bare) if part is not None)
@@ -201,6 +204,13 @@ def _is_address(text: str, version: int) -> bool:
 
 def _host(text: str) -> str:
     split_host(text)
+    return text
+
+
+def url_path(text: str) -> str:
+    """The path of a URL; raises ValueError."""
+    if not text.startswith("/"):
+        raise ValueError("expected a path such as /ipp/print, without the host")
     return text
 
 
@@ -353,6 +363,8 @@ Community = Annotated[SecretStr, BeforeValidator(_secret), Field(min_length=1)]
 ZoneName = Annotated[Text, AfterValidator(_zone_name)]
 HostName = Annotated[Text, AfterValidator(_host)]
 Engine = Annotated[EngineName, BeforeValidator(_choice), AfterValidator(_has_build)]
+Protocol = Annotated[ProtocolName, BeforeValidator(_choice)]
+UrlPath = Annotated[Text, AfterValidator(url_path), WithJsonSchema({"type": "string", "pattern": "^/"})]
 CommunityVersion = Annotated[Literal["1", "2c"], BeforeValidator(_version), _one_of("1", 1, "2c", 2)]
 UserVersion = Annotated[Literal["3"], BeforeValidator(_choice), _one_of("3", 3)]
 UserName = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=32), AfterValidator(_printable)]

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
-from exporter.configtypes import split_host
+from exporter.configtypes import DEFAULT_PORTS, split_host
 from exporter.cycle import Device, stop
 from exporter.snmp.errors import Resolve
 
@@ -24,7 +24,7 @@ class Unlisted:
     """Devices by the target that was asked for.
 
     `resolve` returns the address of a host and port, raising Resolve; `make` returns the device of a target, an address
-    and a port.
+    and a port, which is `default_port` where the target has none.
     """
 
     def __init__(
@@ -32,10 +32,12 @@ class Unlisted:
         allow: Iterable[IPv4Network | IPv6Network],
         resolve: Callable[[str, int], Awaitable[str]],
         make: Callable[[str, str, int], Device],
+        default_port: int = DEFAULT_PORTS["snmp"],
     ) -> None:
         self._allow = tuple(allow)
         self._resolve = resolve
         self._make = make
+        self._default_port = default_port
         self._devices: OrderedDict[str, Device] = OrderedDict()
         self._closed = False
 
@@ -73,7 +75,7 @@ class Unlisted:
 
     async def _locate(self, target: str) -> tuple[str, int]:
         try:
-            host, port = split_host(target)
+            host, port = split_host(target, self._default_port)
             return await self._resolve(host, port), port
         except (ValueError, Resolve) as error:
             raise TargetError(f"no printer of the config has this name or host, nor is it a host: {error}") from None

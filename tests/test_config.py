@@ -818,10 +818,16 @@ def test_the_example_loads_without_its_environment() -> None:
         "Copy shop",
         "Labels",
         "Receipts",
+        "Reception",
+        "Plotter",
     ]
-    assert [(printer.host, printer.device) for printer in example.printers[-2:]] == [
+    assert [(printer.host, printer.device) for printer in example.printers[4:6]] == [
         ("10.10.7.20", 1),
         ("10.10.7.20", 2),
+    ]
+    assert [(printer.protocol, printer.port, printer.ipp_path) for printer in example.printers[6:]] == [
+        ("ipps", 631, ""),
+        ("ipp", 631, "/ipp/port1"),
     ]
     assert example.printers[0].device is None
     assert example.cameras is not None

@@ -1,7 +1,8 @@
 """One printer, polled now: shown and explained to a person, or recorded for those who cannot reach it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -10,15 +11,20 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.config import Credentials, EngineName, Polling, Printer, UserCredentials
+from exporter.ipp.codec import Attributes
 from exporter.printers.anonymise import anonymise
 from exporter.printers.explain import explain
+from exporter.printers.ipp.objects import firmware, objects
+from exporter.printers.ipp.poll import IppPoller
 from exporter.printers.model import Failure, Level, Poll, Snapshot, Supply
 from exporter.printers.poll import poller_for
 from exporter.printers.recorder import Heard, as_snmprec, walk_all
 from exporter.printers.status import Severity, supply_statuses, witness_status
+from exporter.printers.text import clean
 from exporter.snmp.client import Client, as_v1, in_context
 from exporter.snmp.engines import Engines
 from exporter.snmp.session import Value
+from exporter.text import tidy
 
 RECORD_SECONDS = 180.0
 """How long a printer is walked for a recording."""
@@ -33,8 +39,17 @@ HINTS = {
     "deadline": "It answers too slowly; see polling.poll_limit.",
     "internal": "The exporter failed, not the printer; its log tells where. Please report it.",
 }
+IPP_HINTS = HINTS | {
+    "timeout": "It is off, asleep or elsewhere, a filter drops the packets, or it takes longer than polling.timeout.",
+    "refused": "The host is there, but nothing listens on this port: enable IPP on the printer, or check the port.",
+    "auth": "The exporter sends no password over IPP: let the printer tell its state to everybody, or use SNMP.",
+    "protocol": "Something answers that does not speak IPP as a printer does. Try the other of ipp and ipps, or the "
+    "path that the printer's own pages tell (ipp_path).",
+}
 _STYLES = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.ERROR: "red", None: "dim"}
 _BAR_WIDTH = 10
+_MOST_FIELDS = 20  # of an octetString over IPP that are shown
+_PROTOCOLS = {"ipp": "IPP", "ipps": "IPP over TLS"}
 _SAYS = {
     Level.SOME: "some left",
     Level.UNRESTRICTED: "no limit",
@@ -53,6 +68,8 @@ class Answer:
     poll: Poll
     values: Mapping[str, Value]
     hint: str = ""
+    attributes: Attributes = field(default_factory=dict)
+    """Where it was asked over IPP, what it said; `values` are the objects that this stands for."""
 
     @property
     def fails(self) -> str:
@@ -71,7 +88,9 @@ class Recording:
 
 
 async def ask(printer: Printer, engine: EngineName, polling: Polling) -> Answer:
-    """Poll a printer once, and where it fails ask in other ways."""
+    """Poll a printer once, and where it fails over SNMP ask in other ways."""
+    if printer.protocol != "snmp":
+        return await _poll_ipp(printer, polling)
     answer = await _poll(printer, engine, polling)
     credentials = printer.credentials
     if answer.fails == "timeout" and credentials.version == "2c":
@@ -105,6 +124,13 @@ async def _poll(printer: Printer, engine: EngineName, polling: Polling) -> Answe
     finally:
         poller.close()
         engines.close()
+
+
+async def _poll_ipp(printer: Printer, polling: Polling) -> Answer:
+    poller = IppPoller(printer, polling)
+    poll = await poller.poll(limit=polling.poll_limit)
+    answer = Answer(printer, poll, objects(poller.attributes), attributes=poller.attributes)
+    return replace(answer, hint=IPP_HINTS.get(answer.fails, ""))
 
 
 async def record(answer: Answer, engine: EngineName, polling: Polling, tell: Callable[[int], None]) -> Recording:
@@ -161,15 +187,32 @@ def show(console: Console, answer: Answer) -> bool:
 
 
 def explain_to(console: Console, answer: Answer) -> None:
-    """Print where every value comes from: what it is and by which rule, and below it each object and what it said."""
+    """Print where every value comes from: what it is and by which rule, and below it each object and what it said.
+
+    Before that, what was said over IPP.
+    """
     printer = answer.printer
+    if answer.attributes:
+        _attributes_to(console, answer.attributes)
     facts = explain(answer.values, printer.supplies, printer.thresholds, printer.device)
+    if answer.attributes:
+        told = partial(replace, shown=firmware(answer.attributes), rule="printer-firmware-string-version")
+        facts = tuple(told(fact) if fact.what == "firmware" else fact for fact in facts)
     for of, group in groupby(facts, key=lambda fact: fact.of):
         console.print(Text(f"\n{of}", style="bold"))
         for fact in group:
             console.print(Text(f"  {fact.what}: {fact.shown or '-'}  ({fact.rule})"), soft_wrap=True)
             for source in fact.sources:
                 console.print(Text(f"    {source.name} = {source.raw}  [{source.oid}]", style="dim"), soft_wrap=True)
+
+
+def _attributes_to(console: Console, attributes: Attributes) -> None:
+    console.print(Text("\nWhat the printer says over IPP", style="bold"))
+    for name, values in sorted(attributes.items()):
+        for value in values:
+            shown = str(value) if isinstance(value, int) else ";".join(map(clean, value.split(b";")[:_MOST_FIELDS]))
+            console.print(Text(f"  {tidy(name)} = {shown}"), soft_wrap=True)
+    console.print(Text("\nIt is read as what an SNMP agent would answer, with the objects of the Printer-MIB:"))
 
 
 def _sections(name: str, poll: Poll, snapshot: Snapshot) -> Iterable[RenderableType]:
@@ -190,6 +233,7 @@ def _identity(name: str, poll: Poll, snapshot: Snapshot, status: Severity) -> Ta
     identity = snapshot.identity
     errors = "not offered" if snapshot.errors is None else ", ".join(sorted(snapshot.errors)) or "none"
     context = f" in context {poll.context}" if poll.context else ""
+    protocol = _PROTOCOLS.get(poll.version, f"SNMP v{poll.version}")
     rows = {
         "Status": Text(status.name.lower(), style=_STYLES[status]),
         "Model": Text(f"{identity.vendor} / {identity.model}"),
@@ -200,7 +244,7 @@ def _identity(name: str, poll: Poll, snapshot: Snapshot, status: Severity) -> Ta
         "Pages": Text(f"{snapshot.pages} {snapshot.pages_unit}" if snapshot.pages is not None else "-"),
         "Up for": Text(f"{snapshot.uptime / 86400:.1f} days" if snapshot.uptime is not None else "-"),
         "Error bits": Text(errors),
-        "Poll": Text(f"SNMP v{poll.version}{context}, {poll.requests} requests, {poll.duration * 1000:.0f} ms"),
+        "Poll": Text(f"{protocol}{context}, {poll.requests} requests, {poll.duration * 1000:.0f} ms"),
     }
     for key, value in rows.items():
         table.add_row(key, value)

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from exporter.config import Printer
+from exporter.configtypes import DEFAULT_PORTS
 from exporter.printers import lifecycle
 from exporter.printers.lifecycle import Happening, Life
 from exporter.printers.model import Snapshot
@@ -102,9 +103,10 @@ def engine_of(name: str, serial: str) -> str:
 
 
 def host_of(printer: Printer) -> str:
-    """Return where a printer is asked, as its document has it."""
+    """Return where a printer is asked, as its document has it: another protocol at its usual port is no other host."""
     device = "" if printer.device is None else f" device {printer.device}"
-    return f"{printer.host}:{printer.port}{device}"
+    port = DEFAULT_PORTS["snmp"] if printer.port == DEFAULT_PORTS[printer.protocol] else printer.port
+    return f"{printer.host}:{port}{device}"
 
 
 class Printers:

@@ -1,0 +1,1 @@
+"""IPP over HTTP, for printers that are not asked over SNMP."""

@@ -1,0 +1,1 @@
+"""Printers that are asked over IPP."""

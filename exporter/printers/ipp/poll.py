@@ -1,0 +1,77 @@
+"""Asks a printer over IPP: all that it says, in one request."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from exporter.config import Polling, Printer
+from exporter.ipp.client import Client
+from exporter.ipp.codec import Attributes
+from exporter.printers.ipp.objects import ATTRIBUTES
+from exporter.printers.ipp.reader import Reader
+from exporter.printers.model import Failure, Poll, Snapshot
+from exporter.snmp.errors import Protocol, SnmpError
+
+log = logging.getLogger(__name__)
+
+
+class IppPoller:
+    """Polls one printer; `attributes` is what it said last."""
+
+    def __init__(
+        self,
+        printer: Printer,
+        polling: Polling,
+        *,
+        now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._printer = printer
+        self._client = Client(
+            printer.host,
+            printer.port,
+            path=printer.ipp_path,
+            tls=printer.protocol == "ipps",
+            timeout=polling.timeout,
+            retries=polling.retries,
+        )
+        self._now = now
+        self._monotonic = monotonic
+        self._reader = Reader(printer.supplies, printer.thresholds)
+        self._complained = False
+        self.attributes: Attributes = {}
+
+    async def poll(self, *, silent: bool = False, limit: float | None = None) -> Poll:
+        """Ask once, for at most `limit` seconds; what goes wrong is the result, nothing is raised."""
+        started = self._monotonic()
+        result: Snapshot | Failure
+        try:
+            async with asyncio.timeout(limit):
+                result = await self._ask(silent=silent)
+        except SnmpError as error:
+            result = Failure(error.reason, str(error))
+        except TimeoutError:
+            result = Failure("deadline", f"given up after {limit:g} s")
+        except Exception as error:  # a device must never cost more than its own data, whatever it found in us
+            level = logging.DEBUG if self._complained else logging.ERROR  # loudly once, counted always
+            log.log(level, "poll failed", exc_info=True, extra={"printer": self._printer.name})
+            self._complained = True
+            result = Failure("internal", f"a fault of the exporter: {type(error).__name__}")
+        return Poll(
+            result,
+            at=self._now(),
+            duration=self._monotonic() - started,
+            requests=self._client.requests,
+            address=self._client.address,
+            version=self._printer.protocol,
+        )
+
+    def close(self) -> None:
+        """Do nothing: no connection outlives its poll."""
+
+    async def _ask(self, *, silent: bool) -> Snapshot:
+        self.attributes = await self._client.attributes(ATTRIBUTES, silent=silent)
+        if not any(self.attributes.values()):
+            raise Protocol("the printer answers, but says nothing of what was asked")
+        return self._reader.snapshot(self.attributes)

@@ -16,15 +16,7 @@ from exporter.config import Config
 from exporter.configtypes import split_host
 from exporter.discovery.files import Read
 from exporter.discovery.found import Found
-from exporter.discovery.inventory import (
-    Change,
-    Inventory,
-    Listing,
-    Told,
-    changes,
-    identity,
-    merged,
-)
+from exporter.discovery.inventory import Change, Inventory, Listing, Told, changes, identity, merged
 from exporter.repeats import Repeats
 from exporter.state import Changes, Key
 from exporter.text import tidy
@@ -58,13 +50,14 @@ class Sources:
     def __init__(
         self, documents: Mapping[Key, str] | None = None, on_change: Callable[[], None] = lambda: None
     ) -> None:
-        self.files: Mapping[str, Read] = {}
         self._on_change = on_change
         self._told: dict[str, dict[str, Told]] = {}
         self._dirty: set[Key] = set()
         self._troubles = Repeats()
         stored = documents or {}
-        self.files = {path: Read(path, text=text) for (kind, path), text in stored.items() if kind == FILE}
+        self.files: Mapping[str, Read] = {
+            path: Read(path, text=text) for (kind, path), text in stored.items() if kind == FILE
+        }
         """As they were last read; of those that were not read yet, the text that the state has."""
         for (kind, key), text in stored.items():
             if kind == TOLD:

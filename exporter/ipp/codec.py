@@ -1,10 +1,11 @@
-"""Messages of IPP (RFC 8010): the one request that is sent, and its answer. Pure; what a printer sends may be anything.
+"""Messages of IPP (RFC 8010): the requests that are sent, and their answers. Pure; what arrives may be anything.
 
 Texts stay octets: printers do not always keep to the charset that they name.
 """
 
+import itertools
 import struct
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -15,11 +16,14 @@ Attributes: TypeAlias = Mapping[str, Sequence[Value]]
 
 MAX_ITEMS = 20_000
 """Values and delimiters of one answer; a printer that tells all that it knows has a few thousand."""
+MAX_ITEMS_OF_SERVER = 200_000
+"""Those of an answer that tells of many printers."""
 MAX_VALUES = 64
 """Values of one attribute that are kept."""
 
 _VERSION = (1, 1)  # every printer must know it, those of IPP/2.x too (PWG 5100.12)
 _GET_PRINTER_ATTRIBUTES = 0x000B
+_CUPS_GET_PRINTERS = 0x4002
 _REQUEST_ID = 1
 _HEAD = struct.Struct(">BBHI")
 
@@ -43,6 +47,14 @@ class Answer:
     attributes: Attributes
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The status code and the attributes of each printer."""
+
+    status: int
+    printers: tuple[Attributes, ...]
+
+
 class _Item(NamedTuple):
     tag: int
     name: bytes
@@ -51,17 +63,12 @@ class _Item(NamedTuple):
 
 def get_printer_attributes(uri: str, names: Sequence[str]) -> bytes:
     """Return a Get-Printer-Attributes request for these attributes of the printer at a URI."""
-    return b"".join(
-        [
-            _HEAD.pack(*_VERSION, _GET_PRINTER_ATTRIBUTES, _REQUEST_ID),
-            bytes([_OPERATION]),
-            _item(_CHARSET, "attributes-charset", "utf-8"),
-            _item(_LANGUAGE, "attributes-natural-language", "en"),
-            _item(_URI, "printer-uri", uri),
-            *(_item(_KEYWORD, "" if number else "requested-attributes", name) for number, name in enumerate(names)),
-            bytes([_END]),
-        ]
-    )
+    return _request(_GET_PRINTER_ATTRIBUTES, names, _item(_URI, "printer-uri", uri))
+
+
+def cups_get_printers(names: Sequence[str]) -> bytes:
+    """Return a CUPS-Get-Printers request for these attributes of all printers of a server."""
+    return _request(_CUPS_GET_PRINTERS, names)
 
 
 def parse(octets: bytes, names: Collection[str]) -> Answer:
@@ -69,13 +76,42 @@ def parse(octets: bytes, names: Collection[str]) -> Answer:
 
     Some printers tell more than they were asked. Ranges, resolutions, dates and collections are left out.
     """
+    status, items = _read(octets, MAX_ITEMS)
+    return Answer(status, _attributes((item for _, item in items), names))
+
+
+def parse_each(octets: bytes, names: Collection[str]) -> Answers:
+    """Return what an answer says of each printer, as `parse` does of one."""
+    status, items = _read(octets, MAX_ITEMS_OF_SERVER)
+    groups = itertools.groupby(items, key=lambda numbered: numbered[0])
+    return Answers(status, tuple(_attributes((item for _, item in group), names) for _, group in groups))
+
+
+def _request(operation: int, names: Sequence[str], *items: bytes) -> bytes:
+    return b"".join(
+        [
+            _HEAD.pack(*_VERSION, operation, _REQUEST_ID),
+            bytes([_OPERATION]),
+            _item(_CHARSET, "attributes-charset", "utf-8"),
+            _item(_LANGUAGE, "attributes-natural-language", "en"),
+            *items,
+            *(_item(_KEYWORD, "" if number else "requested-attributes", name) for number, name in enumerate(names)),
+            bytes([_END]),
+        ]
+    )
+
+
+def _read(octets: bytes, limit: int) -> tuple[int, Iterator[tuple[int, _Item]]]:
     if len(octets) < _HEAD.size or octets[0] not in {1, 2}:
         raise ValueError("the answer is no IPP message")
-    _, _, status, _ = _HEAD.unpack_from(octets)
+    return _HEAD.unpack_from(octets)[2], _printer_items(octets, limit)
+
+
+def _attributes(items: Iterable[_Item], names: Collection[str]) -> Attributes:
     attributes: dict[str, list[Value]] = {}
     values: list[Value] = []
     depth = 0
-    for item in _printer_items(octets):
+    for item in items:
         depth += (item.tag == _BEGIN_COLLECTION) - (item.tag == _END_COLLECTION)
         if depth:
             continue
@@ -83,28 +119,28 @@ def parse(octets: bytes, names: Collection[str]) -> Answer:
             values = attributes.setdefault(item.name.decode("ascii", "replace"), [])
         if len(values) < MAX_VALUES and (value := _value(item)) is not None:
             values.append(value)
-    return Answer(status, {name: attributes[name] for name in names if name in attributes})
+    return {name: attributes[name] for name in names if name in attributes}
 
 
 def _item(tag: int, name: str, value: str) -> bytes:
     return struct.pack(f">BH{len(name)}sH", tag, len(name), name.encode(), len(value.encode())) + value.encode()
 
 
-def _printer_items(octets: bytes) -> Iterator[_Item]:
-    """Yield the items of the printer's attributes; those of several printers as if they were of one."""
-    group, at = 0, _HEAD.size
-    for _ in range(MAX_ITEMS):
+def _printer_items(octets: bytes, limit: int) -> Iterator[tuple[int, _Item]]:
+    """Yield the items of the printers' attributes, each with the number of its group."""
+    group, number, at = 0, 0, _HEAD.size
+    for _ in range(limit):
         tag, at = _slice(octets, at, 1)[0], at + 1
         if tag == _END:
             return
         if tag < _FIRST_VALUE:
-            group = tag
+            group, number = tag, number + 1
             continue
         name, at = _counted(octets, at)
         value, at = _counted(octets, at)
         if group == _PRINTER:
-            yield _Item(tag, name, value)
-    raise ValueError(f"the answer has more than {MAX_ITEMS} values")
+            yield number, _Item(tag, name, value)
+    raise ValueError(f"the answer has more than {limit} values")
 
 
 def _counted(octets: bytes, at: int) -> tuple[bytes, int]:

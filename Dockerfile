@@ -5,8 +5,8 @@
 FROM python:3.14.7-slim-trixie AS build
 WORKDIR /build
 RUN python -m venv /opt/printcam
-COPY requirements/runtime.txt requirements/
-RUN /opt/printcam/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt
+COPY requirements/image.txt requirements/
+RUN /opt/printcam/bin/pip install --no-cache-dir --require-hashes -r requirements/image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY exporter exporter
 RUN /opt/printcam/bin/pip install --no-cache-dir --no-deps --no-build-isolation .

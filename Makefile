@@ -11,7 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 GRAFANA := tests/grafana
 # Debian's packages that the tests use as real peers.
-SERVERS := cups-ipp-utils curl dbus-daemon docker-compose faketime iproute2 nftables prometheus prometheus-alertmanager snmp snmpd systemd victoria-metrics
+SERVERS := cups-client cups-daemon cups-ipp-utils curl dbus-daemon docker-compose faketime iproute2 nftables prometheus \
+	prometheus-alertmanager samba smbclient snmp snmpd systemd victoria-metrics
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format lock bench golden schema dashboards docs audit servers clean
@@ -60,6 +61,7 @@ LOCK := $(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsa
 	--no-emit-trusted-host --no-emit-find-links --no-header --no-annotate --upgrade pyproject.toml
 lock: $(VENV)/.dev
 	$(LOCK) --extra build --output-file requirements/runtime.txt
+	$(LOCK) --extra build --extra windows --output-file requirements/image.txt
 	$(LOCK) --extra build --extra dev --output-file requirements/dev.txt
 
 # With root on Debian the real servers are installed; elsewhere their tests are skipped, and listed.

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LOCK = Path(__file__).with_name("runtime.txt")
+LOCK = Path(__file__).with_name("image.txt")
 
 
 def report(dependencies: list[dict[str, Any]]) -> tuple[int, str]:

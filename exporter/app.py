@@ -19,6 +19,7 @@ from exporter.discovery import roster
 from exporter.discovery.audit import Occasion
 from exporter.discovery.inventory import identity_of
 from exporter.discovery.roster import Roster
+from exporter.discovery.servers import Servers
 from exporter.discovery.sources import KINDS as SOURCE_KINDS
 from exporter.metrics import cameras as camera_metrics
 from exporter.metrics.exporter import Self, self_registry
@@ -26,6 +27,7 @@ from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
 from exporter.metrics.inventory import add_inventory
 from exporter.metrics.lines import Lines
 from exporter.metrics.printers import Renderer, render
+from exporter.metrics.printservers import add_print_servers
 from exporter.printers.ipp.poll import IppPoller
 from exporter.printers.model import Failure, Poll, Snapshot
 from exporter.printers.poll import poller_for
@@ -69,11 +71,13 @@ class App:
         self.saver: Saver | None = None
         self._printers = Printers()
         self.roster = Roster(self._config, lambda: self._take_printers_of("running"), now)
+        self.servers = Servers(self.roster.told, now)
         self._unlisted = self._no_unlisted(self._config)
         self._failures = Repeats()
         self._camera_lines: dict[str, tuple[View, Lines]] = {}
         self.registry = self_registry(self._state)
         add_inventory(self.registry, lambda: self.roster.overview)
+        add_print_servers(self.registry, lambda: self.servers.statuses)
         self._state_path = self._config.state_path
         self._keeper: Keeper | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -93,6 +97,7 @@ class App:
         await self._take_cameras(self._config.cameras)
         self.roster.configure(self._config, await self.roster.read(self._config))
         self._take(self._config, "start")
+        await self.servers.configure(self._config)
         self._warn()
         for rounds in (self.cycle.rounds, self.searches):
             rounds.ended = self.saver.start
@@ -108,6 +113,7 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.servers.close()
         await self.searches.close()
         self._unlisted.close()
         await self.cycle.close()
@@ -145,6 +151,7 @@ class App:
         old_engines, self._engines = self._engines, engines
         self.roster.configure(config, found)
         self._take(config, "reload")
+        await self.servers.configure(config)
         if old_engines is not engines:
             old_engines.close()
         self._reload_succeeded = True

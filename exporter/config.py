@@ -44,6 +44,7 @@ from exporter.configfaults import ConfigError as ConfigError  # noqa: PLC0414  (
 from exporter.configfaults import Fault as Fault  # noqa: PLC0414  (as above)
 from exporter.configfaults import Finding, KeysError, explained, faults, meant_or_known, name_in
 from exporter.configtypes import (
+    AccountPassword,
     DEFAULT_PORTS,
     AuthProtocol,
     Clock,
@@ -67,6 +68,7 @@ from exporter.configtypes import (
     Protocol,
     SecretFile,
     Section,
+    ServerUrl,
     Share,
     Surroundings,
     Text,
@@ -79,6 +81,7 @@ from exporter.configtypes import (
     or_empty,
     scalar,
     seconds,
+    server_url,
     within,
     zone,
 )
@@ -271,11 +274,14 @@ class Polling(Section):
 
 
 def _secret_or_file(schema: dict[str, Any], model: type["_HasSecret"]) -> None:
-    """Let editors accept the `…_file` key, and want exactly one of the two."""
+    """Let editors accept the `…_file` key, and want one of the two; neither where there need not be a secret."""
     key = model.literal_key
     schema["properties"][f"{key}_file"] = {"type": "string", "description": f"File that holds the {key}."}
-    schema["required"].remove(key)
-    schema["oneOf"] = [{"required": [key]}, {"required": [f"{key}_file"]}]
+    if key in schema["required"]:
+        schema["required"].remove(key)
+        schema["oneOf"] = [{"required": [key]}, {"required": [f"{key}_file"]}]
+    else:
+        schema["not"] = {"required": [key, f"{key}_file"]}
 
 
 class _HasSecret(Section):
@@ -429,13 +435,32 @@ class AuditFile(Section):
     """A line of JSON for each change is appended to it; relative to the working directory."""
 
 
-class PrintServer(Section):
+class PrintServer(_HasSecret):
     """A print server whose printers join the inventory."""
 
-    url: Name
-    """Unique."""
+    url: ServerUrl
+    """Unique: windows://HOST for one of Windows or Samba, ipp://HOST or ipps://HOST for CUPS, with :port if need be."""
     location: Name | None = None
     """The `location` label of its printers that have none of their own, nor of their network."""
+    interval: Annotated[Duration, within("1m", "1d")] = lasting("15m")
+    """How often it is asked."""
+    user: Text = ""
+    """NAME, or DOMAIN\\NAME on Windows; without one it is asked as nobody."""
+    password: AccountPassword | None = None
+    """Needs user."""
+    verify: Flag = True
+    """false: ipps:// takes any certificate."""
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        scheme, _, _ = server_url(self.url)
+        if bool(self.user) != (self.password is not None):
+            raise KeysError("user and password are given together", "user", "password", "password_file")
+        if ":" in self.user and scheme != "windows":
+            raise KeysError("a user of CUPS has no : in its name", "user")
+        if not self.verify and scheme != "ipps":
+            raise KeysError("only ipps:// has a certificate", "verify")
+        return self
 
 
 class Discovery(Section):
@@ -798,6 +823,10 @@ def _literal_secrets(document: yamlsource.Document) -> Iterator[yamlsource.Path]
             value = _at(document, *place)
             if isinstance(value, str) and value != PUBLIC and not _VARIABLE_ALONE.fullmatch(value):
                 yield place
+    for entry, server in _entries(document, "discovery", "print_servers"):
+        password = server.get("password")
+        if isinstance(password, str) and not _VARIABLE_ALONE.fullmatch(password):
+            yield (*entry, "password")
 
 
 def remarks(config: Config, printers: Iterable[Printer]) -> Iterator[str]:
@@ -853,8 +882,15 @@ def _seconds_at(document: yamlsource.Document, path: tuple[str, ...], default: f
 def _twins(document: yamlsource.Document) -> Iterator[Finding]:
     """Printers, print servers and known cameras with something that an earlier one has to itself."""
     yield from twin_printers(document)
-    yield from _alike(document, _entries(document, "discovery", "print_servers"), "print server", url=str)
+    yield from _alike(document, _entries(document, "discovery", "print_servers"), "print server", url=_server)
     yield from _alike(document, _entries(document, "cameras", "known"), "camera", name=str, mac=_mac)
+
+
+def _server(url: str) -> object:
+    try:
+        return server_url(url)
+    except ValueError:
+        return None
 
 
 def twin_printers(document: yamlsource.Document) -> Iterator[Finding]:

@@ -38,7 +38,13 @@ _MESSAGES = {
     "version": "expected keys, among them version: 1, 2c or 3",
 }
 
-_SECRETIVE = ("CommunityCredentials", "UserCredentials", "AuthKey", "PrivKey")  # models of what holds secrets
+_SECRETIVE = (
+    "CommunityCredentials",
+    "UserCredentials",
+    "AuthKey",
+    "PrivKey",
+    "PrintServer",
+)  # models of what holds secrets
 _TAGGED = {"<community>": "CommunityCredentials", "<user>": "UserCredentials"}  # models by their tag in the union
 
 
@@ -143,10 +149,10 @@ def _dotted(path: Path, schema: Schema) -> str:
 
 
 def _shown(path: Path, schema: Schema) -> str:
-    """The last key of the path; among credentials only what looks like a key, since it may be a secret."""
+    """The last key of the path; beside secrets only what looks like a key, since it may be one."""
     key = str(path[-1])
     name = name_in(key)
-    if path[:2] == ("snmp", "credentials") and len(path) > 3:
+    if path[:2] in {("snmp", "credentials"), ("discovery", "print_servers")} and len(path) > 3:
         known = [known for model in _SECRETIVE for known in schema["$defs"][model]["properties"]]
         name = name if difflib.get_close_matches(name, known, n=1, cutoff=0.8) else ""
     return name if name and name == key else f"{name}…"

@@ -50,6 +50,9 @@ RESERVED_LABELS: Final = frozenset(
 
 MAX_SECRET_FILE: Final = 65_536
 
+SERVER_PORTS: Final[Mapping[str, int]] = {"windows": 445, "ipp": 631, "ipps": 631}
+"""Ports of print servers, by the schemes of their URLs."""
+
 _UNITS = {
     "y": 31_536_000_000,
     "w": 604_800_000,
@@ -226,6 +229,26 @@ def mac(text: str) -> str:
     return octets.hex(":")
 
 
+def server_url(text: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a print server's URL; raises ValueError."""
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() not in SERVER_PORTS:
+        raise ValueError("expected windows://HOST, ipp://HOST or ipps://HOST")
+    if "@" in rest:
+        raise ValueError("user and password have keys of their own beside url")
+    host, port = split_host(rest.removesuffix("/"), SERVER_PORTS[scheme.lower()])
+    return scheme.lower(), host.lower(), port
+
+
+def _server_url(text: str) -> str:
+    """A URL as it is shown, the same for all ways to write it."""
+    scheme, host, port = server_url(text)
+    if scheme == "windows" and importlib.util.find_spec("impacket") is None:
+        raise ValueError("impacket is not installed: pip install 'printcam-exporter[windows]'")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}" + (f":{port}" if port != SERVER_PORTS[scheme] else "")
+
+
 def _ipv4(text: str) -> str:
     if not _is_address(text, 4):
         raise ValueError("expected an IPv4 address such as 10.10.9.255")
@@ -359,9 +382,11 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network), WithJs
 Clock = Annotated[time, BeforeValidator(_time)]
 Day = Annotated[date, BeforeValidator(_date)]
 Password = Annotated[SecretStr, BeforeValidator(_secret), Field(min_length=8)]
+AccountPassword = Annotated[SecretStr, BeforeValidator(_secret)]
 Community = Annotated[SecretStr, BeforeValidator(_secret), Field(min_length=1)]
 ZoneName = Annotated[Text, AfterValidator(_zone_name)]
 HostName = Annotated[Text, AfterValidator(_host)]
+ServerUrl = Annotated[Text, AfterValidator(_server_url)]
 Engine = Annotated[EngineName, BeforeValidator(_choice), AfterValidator(_has_build)]
 Protocol = Annotated[ProtocolName, BeforeValidator(_choice)]
 UrlPath = Annotated[Text, AfterValidator(url_path), WithJsonSchema({"type": "string", "pattern": "^/"})]

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from exporter.commands import kept
+from exporter.config import Config
 from exporter.discovery import addresses, roster
 from exporter.discovery.found import Found
+from exporter.discovery.servers import Servers
 from exporter.metrics.families import VANISHED
 from exporter.printers.stored import RECORD
 from exporter.simulator.agent import Agent
@@ -19,7 +21,7 @@ from tests.support.chaos import LIMIT, Exporter, exporting, problems, value
 from tests.test_chaos_printers import sound
 from tests.test_reload import session_of
 
-CUPS, DC3 = "ipp://cups:631", "windows://dc3"
+CUPS, DC3 = "ipp://cups", "windows://dc3"
 SERVERS = f"discovery: {{ print_servers: [{{ url: '{CUPS}' }}, {{ url: '{DC3}' }}], forget_after: 1d }}\n"
 FILES = "printers_files: [inventory.d/*.yaml, inventory.d/*.json]\n"
 DAY = 86_400.0
@@ -29,6 +31,16 @@ DAY = 86_400.0
 def looks_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody wants to wait for the two looks that a file is left alone for."""
     monkeypatch.setattr(roster, "LOOK_EVERY", 0.02)
+
+
+@pytest.fixture(autouse=True)
+def nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What print servers tell is told here."""
+
+    async def configure(_servers: Servers, _config: Config) -> None:
+        return
+
+    monkeypatch.setattr(Servers, "configure", configure)
 
 
 @asynccontextmanager

@@ -13,8 +13,6 @@ MAX_PRINTERS: Final = 2_000
 """Printers that are taken from one server; one that tells of more is taken for broken."""
 
 Reason = Literal["unreachable", "auth", "timeout", "protocol", "too_many"]
-REASONS: Final[tuple[Reason, ...]] = ("unreachable", "auth", "timeout", "protocol", "too_many")
-
 Why = Literal["virtual", "local", "relayed", "no_address", "twin"]
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from exporter import config
 from exporter.discovery.roster import Overview
+from exporter.discovery.servers import Status
 from exporter.metrics.exporter import Self, add_web_config, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES, Family
 from exporter.metrics.inventory import add_inventory
+from exporter.metrics.printservers import add_print_servers
 from exporter.metrics.reference import ABOUT, VALUES
 
 DOCS = Path(__file__).parent
@@ -62,6 +64,7 @@ def _metrics() -> Iterator[str]:
         yield _row(f"`{family.name}`", family.kind, labels, about.stays, meaning)
     registry = self_registry(lambda: _NO_DEVICE)
     add_inventory(registry, lambda: _ONE_FILE)
+    add_print_servers(registry, lambda: {"windows://dc3": Status(up=True, last_success=0.0)})
     add_web_config(registry, lambda: True)
     for metric in registry.collect():
         if metric.name.startswith("printcam_"):

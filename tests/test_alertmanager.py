@@ -72,6 +72,7 @@ RECEIVERS = {
         "PrintcamInventoryFileNotLoaded",
         "PrintcamAuditNotWritable",
         "PrintcamStateNotWritable",
+        "PrintcamPrintServerFailing",
     },
 }
 

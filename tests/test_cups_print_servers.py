@@ -177,6 +177,17 @@ async def test_a_server_that_speaks_no_http_is_named() -> None:
     assert (kind, said) == ("protocol", "the answer broke off, or is no HTTP")
 
 
+async def test_a_server_that_ends_a_greeting_of_tls_is_named() -> None:
+    async def leave(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(leave, "127.0.0.1", 0)
+    async with server:
+        kind, said = await reason(server.sockets[0].getsockname()[1], tls=True)
+    assert (kind, said) == ("protocol", "the connection was closed while TLS was agreed upon")
+
+
 async def test_user_and_password_are_sent() -> None:
     async def check(request: web.Request) -> web.Response:
         wanted = "Basic " + base64.b64encode(f"jö:{WRONG}:1".encode()).decode()

@@ -15,9 +15,11 @@ import yaml
 
 from dashboards.source.grafana import Json
 from exporter.discovery.roster import Overview
+from exporter.discovery.servers import Status
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES
 from exporter.metrics.inventory import add_inventory
+from exporter.metrics.printservers import add_print_servers
 from tests.support import history, promql
 from tests.support.prometheus import PROMTOOL, RULES, Prometheus
 from tests.support.questions import Question, options, questions, selected_by, values_at_first
@@ -52,6 +54,11 @@ NOT_SHOWN = {
     "printcam_exporter_inventory_changes_total": "the audit log tells what they were",
     "printcam_exporter_inventory_conflicts": "for questions about the inventory",
     "printcam_exporter_inventory_file_printers": "for questions about the inventory",
+    "printcam_exporter_print_server_last_success_timestamp_seconds": "an alert tells that a server fails",
+    "printcam_exporter_print_server_poll_failures_total": "an alert tells that a server fails",
+    "printcam_exporter_print_server_polls_total": "beside its failures",
+    "printcam_exporter_print_server_printers": "for questions about one server",
+    "printcam_exporter_print_server_queues_left_out": "for questions about one server",
     "printer_discovered_info": "tells of a print server, for questions about the inventory",
     "printer_vanished_timestamp_seconds": "a printer that left its print server is dropped by itself",
     "printer_supply_capacity": "in units that differ; its share is shown",
@@ -76,6 +83,7 @@ OF_ONE_EXPORTER = {
     "PrintcamInventoryFileNotLoaded": "its file",
     "PrintcamAuditNotWritable": "its audit log",
     "PrintcamStateNotWritable": "its state file",
+    "PrintcamPrintServerFailing": "its way to the server, and its account there",
 }
 """Alerts that keep the labels of the target, and whose it is."""
 OF_PROMETHEUS = {"up", "scrape_duration_seconds", "scrape_samples_scraped", "ALERTS", "ALERTS_FOR_STATE"}
@@ -131,6 +139,7 @@ def families() -> set[str]:
     state = Self(1, 1, True, 1, 1.0, True, 1.0)
     registry = self_registry(lambda: state)
     add_inventory(registry, lambda: Overview({"b1.yaml": (True, 1)}, audit_writable=True))
+    add_print_servers(registry, lambda: {"windows://dc3": Status(up=True, last_success=1.0)})
     own = (sample.name for metric in registry.collect() for sample in metric.samples)
     return {family.name for family in PRINTER_FAMILIES + CAMERA_FAMILIES} | set(own)
 

@@ -17,6 +17,7 @@ from exporter.discovery.roster import Overview
 from exporter.metrics.exporter import Self, add_web_config, self_registry
 from exporter.metrics.families import CAMERA_FAMILIES, PRINTER_FAMILIES
 from exporter.metrics.inventory import add_inventory
+from exporter.metrics.printservers import add_print_servers
 from exporter.metrics.reference import ABOUT, VALUES
 from exporter.printers.record import FAILURE_REASONS
 from exporter.printers.status import BIT_SEVERITY, Severity
@@ -48,6 +49,7 @@ def test_every_metric_is_documented_with_its_type_and_no_other() -> None:
     )
     registry = self_registry(lambda: state)
     add_inventory(registry, lambda: Overview(audit_writable=True))
+    add_print_servers(registry, dict)
     add_web_config(registry, lambda: True)
     own = {
         metric.name + ("_total" if metric.type == "counter" else ""): metric.type

@@ -236,7 +236,7 @@ def test_a_reload_asks_what_is_new_or_changed_ends_what_is_gone_and_leaves_the_r
 
 
 def test_only_locations_that_the_config_knows_are_taken_from_a_server(stage: Stage) -> None:
-    places = {"a": "B1", "b": "B7", "c": "B3", "d": "behind the door"}
+    places = {"a": "B1", "b": "b7", "c": "B3", "d": "behind the door"}
     stage.answers = {"dc3": lambda: Answer(tuple(Found(name, name, location=place) for name, place in places.items()))}
     more = """
 locations: [{ network: 10.0.0.0/8, location: B1 }]

@@ -86,9 +86,15 @@ async def _post(url: URL, host: str, headers: Mapping[str, str], tls: ssl.SSLCon
     except aiohttp.ClientSSLError:
         raise ServerError("protocol", "no TLS that can be understood") from None
     except aiohttp.ClientConnectorError as error:
-        raise ServerError("unreachable", str(from_system(error.os_error))) from None
+        raise _unreachable(error.os_error) from None
     except (aiohttp.ClientError, OSError):
         raise ServerError("protocol", "the answer broke off, or is no HTTP") from None
+
+
+def _unreachable(error: OSError) -> ServerError:
+    if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
+        return ServerError("protocol", "the connection was closed while TLS was agreed upon")
+    return ServerError("unreachable", str(from_system(error)))
 
 
 def _check(status: int) -> None:

@@ -32,7 +32,7 @@ OURS: Final = ("127.0.0.1", "::1", "localhost")
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue as the spooler lists it (PRINTER_INFO_2, MS-RPRN 2.2.1.10.3)."""
+    """A queue as the spooler lists it (PRINTER_INFO_2, MS-RPRN 2.2.2.9.3)."""
 
     name: str
     port: str

@@ -47,7 +47,7 @@ class Servers:
         self._now = now
         self._tasks: dict[PrintServer, asyncio.Task[None]] = {}
         self._statuses: dict[str, Status] = {}
-        self._places: frozenset[str] = frozenset()
+        self._places: Mapping[str, str] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._failures = Repeats()
 
@@ -59,7 +59,7 @@ class Servers:
     async def configure(self, config: Config) -> None:
         """Go on with the servers of a config: those that are new are asked at once."""
         servers = config.discovery.print_servers
-        self._places = frozenset(_places(config))
+        self._places = {place.casefold(): place for place in _places(config)}
         await self._end({server: task for server, task in self._tasks.items() if server not in servers})
         self._statuses = {server.url: self._statuses.get(server.url, Status()) for server in servers}
         self._failures.keep_only(self._statuses)
@@ -121,8 +121,8 @@ class Servers:
         status.printers, status.left_out = len(answer.found), left_out
 
     def _placed(self, found: Found) -> Found:
-        """Keep the location that a server tells where the config knows one of this name: others are free text."""
-        return found if found.location in self._places else replace(found, location="")
+        """Keep the location that a server tells where it is one of the config's: others are free text."""
+        return replace(found, location=self._places.get(found.location.casefold(), ""))
 
 
 async def _answer_of(server: PrintServer) -> Answer:

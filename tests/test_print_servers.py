@@ -206,6 +206,8 @@ def test_a_fault_of_ours_costs_one_server_one_turn(stage: Stage, caplog: pytest.
     shown = timetravel.run(act())
     assert 'printcam_exporter_print_server_up{server="windows://dc3"} 1.0' in shown
     assert 'poll_failures_total{reason="protocol",server="windows://dc3"} 1.0' in shown
+    (warning,) = [record for record in caplog.records if record.name == servers.__name__]
+    assert warning.exc_info
 
 
 def test_a_reload_asks_what_is_new_or_changed_ends_what_is_gone_and_leaves_the_rest(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from impacket import system_errors
+from impacket import nt_errors, system_errors
 from impacket.dcerpc.v5 import rprn
+from impacket.smbconnection import SessionError
 
 from exporter.discovery import spooler, windows
 from exporter.discovery.answer import Answer, ServerError
@@ -220,6 +222,34 @@ def test_any_octets_are_queues_or_a_fault(octets: bytes, count: int) -> None:
     with suppress(ServerError):
         queues = list(spooler._queues(octets, count))
         assert all(len(text) <= 512 for queue in queues for text in queue.values())
+
+
+def test_a_registry_whose_service_starts_with_the_question_is_asked_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[Any] = [SessionError(nt_errors.STATUS_OBJECT_NAME_NOT_FOUND), "connected"]
+
+    def connect(*_: Any) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(spooler, "_START", 0)
+    monkeypatch.setattr(spooler, "_pipe", connect)
+    assert spooler._registry(SimpleNamespace()) == "connected"
+    answers[:] = [SessionError(nt_errors.STATUS_ACCESS_DENIED), "connected"]
+    assert spooler._hosts(SimpleNamespace(), {"IP_10.10.5.28"}) == {}
+    assert answers == ["connected"]
+
+
+def test_more_queues_than_a_server_can_have_are_not_looked_at() -> None:
+    with pytest.raises(ServerError) as caught:
+        list(spooler._queues(bytes(84 * 10_001), 10_001))
+    assert caught.value.reason == "too_many"
+
+
+async def test_a_process_that_ends_by_itself_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert await reason(445) == ("protocol", "the process that asks it has ended with 1")
 
 
 def test_a_registry_that_may_not_be_read_costs_only_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:

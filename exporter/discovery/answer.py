@@ -11,6 +11,8 @@ from exporter.discovery.found import Found
 
 MAX_PRINTERS: Final = 2_000
 """Printers that are taken from one server; one that tells of more is taken for broken."""
+MAX_QUEUES: Final = 5 * MAX_PRINTERS
+"""Queues that are looked at."""
 
 Reason = Literal["unreachable", "auth", "timeout", "protocol", "too_many"]
 Why = Literal["virtual", "local", "relayed", "no_address", "twin"]

@@ -76,7 +76,7 @@ async def _post(url: URL, host: str, headers: Mapping[str, str], tls: ssl.SSLCon
                 allow_redirects=False,
                 ssl=tls or True,
                 server_hostname=host if tls else None,
-                timeout=aiohttp.ClientTimeout(total=None),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             ) as response,
         ):
             _check(response.status)

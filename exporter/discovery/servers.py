@@ -94,18 +94,17 @@ class Servers:
             await self._told(server.url, [self._placed(found) for found in answer.found])
         except ServerError as error:
             self._failed(server, status, error)
-        except Exception as error:  # the next time may be luckier, and the other servers go on
-            log.exception("what a print server told could not be used", extra={"server": server.url})
-            self._failed(server, status, ServerError("protocol", type(error).__name__))
+        except Exception as error:  # noqa: BLE001 - the next time may be luckier, and the other servers go on
+            self._failed(server, status, ServerError("protocol", type(error).__name__), error)
         else:
             self._succeeded(server, status, answer)
 
-    def _failed(self, server: PrintServer, status: Status, error: ServerError) -> None:
+    def _failed(self, server: PrintServer, status: Status, error: ServerError, fault: Exception | None = None) -> None:
         status.up = False
         status.failures[error.reason] += 1
         if times := self._failures.failed(server.url, at=self._now()):
             fields = {"server": server.url, "reason": error.reason, "detail": error, "failures": times}
-            log.warning("print server does not tell its printers, those known stay", extra=fields)
+            log.warning("print server does not tell its printers, those known stay", extra=fields, exc_info=fault)
 
     def _succeeded(self, server: PrintServer, status: Status, answer: Answer) -> None:
         if self._failures.ended(server.url):

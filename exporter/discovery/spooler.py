@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from impacket.dcerpc.v5.dtypes import NULL
 from impacket.dcerpc.v5.rpcrt import RPC_C_AUTHN_LEVEL_PKT_PRIVACY, DCERPCException, rpc_status_codes
 from impacket.smbconnection import SessionError, SMBConnection
 
-from exporter.discovery.answer import ServerError
+from exporter.discovery.answer import MAX_QUEUES, ServerError
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
 """Octets that a list of printers may have; one of 2,000 printers with all that drivers add to it has a few millions."""
@@ -31,6 +32,7 @@ _TEXT = 512  # characters of a field that anyone reads
 _INFO = 84  # octets of a PRINTER_INFO_2 without what it points to: 21 DWORDs
 _FIELDS = {"name": 1, "port": 3, "driver": 4, "comment": 5, "location": 6}  # its DWORDs that are offsets of text
 _READ: Final = 0x00020019  # KEY_READ
+_START = 2.0  # seconds until a service has started
 _TRIES = 3  # a printer may be added between the question for the size and that for the list
 _PORTS: Final = "SYSTEM\\CurrentControlSet\\Control\\Print\\Monitors\\Standard TCP/IP Port\\Ports"
 
@@ -42,7 +44,7 @@ _REFUSALS = frozenset(
     STATUS_NOT_SUPPORTED STATUS_NTLM_BLOCKED STATUS_NETWORK_ACCESS_DENIED ERROR_ACCESS_DENIED rpc_s_access_denied
     """.split()  # noqa: SIM905 - as below, a list to compare with that of the library
 )
-_NO_SPOOLER = {"STATUS_OBJECT_NAME_NOT_FOUND", "STATUS_PIPE_NOT_AVAILABLE"}
+_NO_PIPE = {"STATUS_OBJECT_NAME_NOT_FOUND", "STATUS_PIPE_NOT_AVAILABLE"}
 
 
 def _pack(array: Any, field: str, _kind: str, _so_far: int = 0) -> bytes:
@@ -121,6 +123,8 @@ def _printers(rpc: Any) -> tuple[bytes, int]:
 
 def _queues(infos: bytes, count: int) -> Iterator[dict[str, str]]:
     """Read the structures; their texts are where offsets from the beginning of each say (MS-RPRN 2.2.2.1)."""
+    if count > MAX_QUEUES:
+        raise ServerError("too_many", f"{count:,} queues, of which at most {MAX_QUEUES:,} are looked at")
     if count * _INFO > len(infos):
         raise ServerError("protocol", f"a list of {count:,} printers has {len(infos):,} octets only")
     for number in range(count):
@@ -139,11 +143,22 @@ def _text(infos: bytes, start: int, offset: int) -> str:
 def _hosts(smb: Any, ports: Iterable[str]) -> dict[str, str]:
     """Return where TCP/IP ports lead to, by name; none where this user may not read the registry."""
     try:
-        rpc = _pipe(smb, "winreg", rrp.MSRPC_UUID_RRP)
+        rpc = _registry(smb)
         root = rrp.hOpenLocalMachine(rpc, _READ)["phKey"]
         return {port: host for port in ports if "\\" not in port and (host := _host(rpc, root, port))}
     except (SessionError, DCERPCException):
         return {}
+
+
+def _registry(smb: Any) -> Any:
+    """Connect to the registry; its service starts when its pipe is first asked for, which is not there then."""
+    try:
+        return _pipe(smb, "winreg", rrp.MSRPC_UUID_RRP)
+    except SessionError as error:
+        if _code(error) not in _NO_PIPE:
+            raise
+    time.sleep(_START)
+    return _pipe(smb, "winreg", rrp.MSRPC_UUID_RRP)
 
 
 def _host(rpc: Any, root: Any, port: str) -> str:
@@ -179,7 +194,7 @@ def _explained(error: Exception) -> ServerError:
     name = _code(error)
     if name in _REFUSALS:
         return ServerError("auth", f"refused with {name}")
-    if name in _NO_SPOOLER:
+    if name in _NO_PIPE:
         return ServerError("protocol", "the spooler does not run, or takes no RPC over named pipes")
     return ServerError("protocol", name or f"an answer that cannot be read ({type(error).__name__})")
 

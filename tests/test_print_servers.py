@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from exporter import config
 from exporter.app import App
-from exporter.config import Config
+from exporter.config import Config, ConfigError
 from exporter.discovery import cups, servers, windows
 from exporter.discovery.answer import Answer, LeftOut, ServerError
 from exporter.discovery.found import Found
@@ -30,7 +30,7 @@ MARK = "planted-"
 
 
 def configured(*entries: str, more: str = "printers: []") -> Config:
-    return config.parse(f"{more}\ndiscovery:\n  print_servers: [{', '.join(entries)}]\n")
+    return config.parse(f"{more}\ndiscovery:\n  print_servers: [{', '.join(entries)}]\n", environ={"A": MARK})
 
 
 @dataclass
@@ -91,6 +91,45 @@ def exposed(asking: Servers) -> str:
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.message for record in caplog.records if record.name == servers.__name__]
+
+
+def test_a_server_is_what_the_config_says_of_it(tmp_path: Path) -> None:
+    (tmp_path / "dc3").write_text(f"{MARK}file\n")
+    text = """
+discovery:
+  print_servers:
+    - { url: "WINDOWS://DC3:445/", user: 'OFFICE\\printcam', password_file: dc3, location: B2 }
+    - { url: "ipps://[2001:DB8::7]:1631", user: joe, password: "${CUPS}", interval: 5m, verify: false }
+    - { url: ipp://cups.example.com:631 }
+"""
+    loaded = config.parse(text, environ={"CUPS": f"{MARK}variable"}, folder=tmp_path)
+    one, two, three = loaded.discovery.print_servers
+    assert [each.url for each in (one, two, three)] == [
+        "windows://dc3",
+        "ipps://[2001:db8::7]:1631",
+        "ipp://cups.example.com",
+    ]
+    assert (one.user, one.password and one.password.get_secret_value()) == ("OFFICE\\printcam", f"{MARK}file")
+    assert (one.location, one.interval, three.password, three.interval) == ("B2", 900, None, 900)
+    assert two.password
+    assert two.password.get_secret_value() == f"{MARK}variable"
+    assert MARK not in repr(loaded)
+    assert loaded.secret_lines == ()
+
+
+def test_a_password_in_the_config_is_a_secret_in_it() -> None:
+    loaded = configured(
+        "{ url: windows://dc3, user: joe, password: x }", "{ url: ipp://a, user: joe, password: '${A}' }"
+    )
+    assert loaded.secret_lines == (3,)
+
+
+def test_a_windows_server_without_impacket_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(ConfigError) as caught:
+        configured("{ url: windows://dc3 }", "{ url: ipp://cups }")
+    (fault,) = caught.value.faults
+    assert (fault.line, fault.message) == (3, "impacket is not installed: pip install 'printcam-exporter[windows]'")
 
 
 def test_each_server_is_asked_at_once_and_then_on_its_interval(stage: Stage) -> None:

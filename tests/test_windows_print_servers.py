@@ -3,6 +3,7 @@
 import asyncio
 import struct
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
@@ -207,6 +208,18 @@ def test_a_list_without_bounds_is_not_read(sizes: tuple[int, ...], reason: str) 
     with pytest.raises(ServerError) as caught:
         spooler._printers(Spooler(*sizes))
     assert caught.value.reason == reason
+
+
+def test_a_list_of_megabytes_costs_what_its_octets_do() -> None:
+    octets = bytes(range(256)) * 16_384
+    request = rprn.RpcEnumPrinters()
+    request["Name"] = "dc3\0"
+    request["pPrinterEnum"] = octets
+    started = time.monotonic()
+    packed = request.getData()
+    assert octets in packed
+    assert rprn.RpcEnumPrinters(packed)["pPrinterEnum"] == octets
+    assert time.monotonic() - started < 2
 
 
 def test_offsets_lead_from_each_structure_to_its_texts() -> None:

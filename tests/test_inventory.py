@@ -108,6 +108,12 @@ def test_servers_that_know_one_host_by_different_addresses_give_one_device() -> 
         assert names(in_all) == ["HP"]
 
 
+def test_two_queues_of_one_server_do_not_differ_with_each_other() -> None:
+    shared = inventory(configured(), told("HP", "10.0.0.1"), told("HP A3", "hp", address="10.0.0.1"))
+    assert names(shared) == ["HP"]
+    assert shared.conflicts == ()
+
+
 def test_where_servers_differ_the_first_of_the_config_counts() -> None:
     of = configured(servers=f"{{ url: '{DC4}', location: B1 }}, {{ url: '{DC3}', location: B2 }}")
     shared = inventory(of, told("HP-3F", "10.0.0.1", DC3), told("hp3f", "10.0.0.1", DC4))

@@ -134,14 +134,10 @@ def test_any_device_uri_leads_somewhere_or_nowhere(text: str) -> None:
         assert isinstance(lead, str) or lead.host
 
 
-def test_queues_of_one_printer_are_one_under_the_shortest_name() -> None:
-    answer = answer_of([Found("Hall A3", "KM"), Found("Hall", "km"), Found("Hall", "km", port=1161), Found("A", "b")])
-    assert [(found.name, found.host, found.port) for found in answer.found] == [
-        ("A", "b", 161),
-        ("Hall", "km", 161),
-        ("Hall", "km", 1161),
-    ]
-    assert answer.left_out == (LeftOut("Hall A3", "twin"),)
+def test_queues_of_one_printer_count_once_and_the_shortest_name_comes_first() -> None:
+    answer = answer_of([Found("Hall A3", "KM"), Found("Hall", "km"), LeftOut("P", "virtual"), Found("Lab", "km", 1161)])
+    assert [found.name for found in answer.found] == ["Lab", "Hall", "Hall A3"]
+    assert (answer.printers, answer.left_out) == (2, (LeftOut("P", "virtual"),))
 
 
 def test_more_printers_than_a_server_can_have_are_refused_whole() -> None:

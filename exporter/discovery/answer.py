@@ -15,7 +15,7 @@ MAX_QUEUES: Final = 5 * MAX_PRINTERS
 """Queues that are looked at."""
 
 Reason = Literal["unreachable", "auth", "timeout", "protocol", "too_many"]
-Why = Literal["virtual", "local", "relayed", "no_address", "twin"]
+Why = Literal["virtual", "local", "relayed", "no_address"]
 
 
 class ServerError(Exception):
@@ -31,7 +31,7 @@ class LeftOut:
     """A queue without a printer to ask.
 
     virtual: it prints into a file, a fax or a class of printers; local: by a cable of the server; relayed: through
-    another print server; no_address: nothing says where the printer is; twin: another queue has the same printer.
+    another print server; no_address: nothing says where the printer is.
     """
 
     name: str
@@ -40,24 +40,25 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """All printers that a print server tells of, each once, by name."""
+    """All that a print server tells: queues that lead to a printer, the shortest name first, and the others.
+
+    Several queues may have one printer; the shorter name is its own, the longer ones are those of variants.
+    """
 
     found: tuple[Found, ...]
     left_out: tuple[LeftOut, ...] = ()
 
+    @property
+    def printers(self) -> int:
+        """How many printers there are, as far as the hosts tell."""
+        return len({(found.host.casefold(), found.port) for found in self.found})
+
 
 def answer_of(queues: Iterable[Found | LeftOut]) -> Answer:
-    """Sort out what queues lead to; raises ServerError when there are too many printers.
-
-    Of queues with the same printer the one with the shortest name counts: the others are its variants.
-    """
-    by_host: dict[tuple[str, int], Found] = {}
-    left_out: list[LeftOut] = []
-    for queue in sorted(queues, key=lambda queue: (len(queue.name), queue.name)):
-        if isinstance(queue, LeftOut):
-            left_out.append(queue)
-        elif by_host.setdefault((queue.host.casefold(), queue.port), queue) is not queue:
-            left_out.append(LeftOut(queue.name, "twin"))
-    if len(by_host) > MAX_PRINTERS:
-        raise ServerError("too_many", f"{len(by_host):,} printers, of which at most {MAX_PRINTERS:,} are taken")
-    return Answer(tuple(sorted(by_host.values(), key=lambda found: found.name)), tuple(left_out))
+    """Sort out what queues lead to; raises ServerError when there are too many printers."""
+    in_order = sorted(queues, key=lambda queue: (len(queue.name), queue.name))
+    found = tuple(queue for queue in in_order if isinstance(queue, Found))
+    answer = Answer(found, tuple(queue for queue in in_order if isinstance(queue, LeftOut)))
+    if answer.printers > MAX_PRINTERS:
+        raise ServerError("too_many", f"{answer.printers:,} printers, of which at most {MAX_PRINTERS:,} are taken")
+    return answer

@@ -218,7 +218,7 @@ def _location(teller: _Teller) -> str:
 def _differences(tellers: Sequence[_Teller]) -> Iterator[Conflict]:
     first, name = tellers[0], tellers[0][1].found.name
     for other in tellers[1:]:
-        if other[1].gone is not None:
+        if other[1].gone is not None or other[0] == first[0]:  # one server may know a printer by name and by address
             continue
         if other[1].found.name != name:
             yield Conflict("name", name, first[0].url, other[0].url)

@@ -110,14 +110,14 @@ class Servers:
         if self._failures.ended(server.url):
             log.info("print server tells its printers again", extra={"server": server.url})
         left_out = Counter(queue.why for queue in answer.left_out)
-        if status.last_success is None or (status.printers, status.left_out) != (len(answer.found), left_out):
+        if status.last_success is None or (status.printers, status.left_out) != (answer.printers, left_out):
             lost = [queue.name for queue in answer.left_out if queue.why == "no_address"]
-            fields = {"server": server.url, "printers": len(answer.found)} | {
+            fields = {"server": server.url, "printers": answer.printers} | {
                 f"queues_{why}": left_out[why] for why in left_out
             }
             log.info("print server told its printers", extra=fields | _named(lost))
         status.up, status.last_success = True, self._now()
-        status.printers, status.left_out = len(answer.found), left_out
+        status.printers, status.left_out = answer.printers, left_out
 
     def _placed(self, found: Found) -> Found:
         """Keep the location that a server tells where it is one of the config's: others are free text."""

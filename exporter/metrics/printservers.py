@@ -39,8 +39,7 @@ class _ServersCollector(Collector):
         )
         left_out = GaugeMetricFamily(
             "printcam_exporter_print_server_queues_left_out",
-            "Its queues then without a printer to ask: virtual, by cable, at another print server, without an address, "
-            "or one more queue of a printer.",
+            "Its queues then without a printer to ask: virtual, by cable, at another print server, without an address.",
             labels=["server", "why"],
         )
         polls = CounterMetricFamily(

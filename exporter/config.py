@@ -837,6 +837,11 @@ def remarks(config: Config, printers: Iterable[Printer]) -> Iterator[str]:
     if public:
         more = f" and {len(public) - _NAMED} more" if len(public) > _NAMED else ""
         yield f'asked with the community "{PUBLIC}", which everybody knows: {", ".join(public[:_NAMED])}{more}'
+    yield from (
+        f"{server.url} is sent its password in clear text, which ipps:// would hide"
+        for server in config.discovery.print_servers
+        if server.password and server.url.startswith("ipp:")
+    )
 
 
 def _is_public(credentials: Credentials) -> bool:

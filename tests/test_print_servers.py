@@ -124,6 +124,12 @@ def test_a_password_in_the_config_is_a_secret_in_it() -> None:
     assert loaded.secret_lines == (3,)
 
 
+def test_check_tells_of_a_password_that_anyone_on_the_way_can_read() -> None:
+    options = "user: joe, password: x"
+    loaded = configured(f"{{ url: ipp://a, {options} }}", f"{{ url: ipps://b, {options} }}", "{ url: ipp://c }")
+    assert list(config.remarks(loaded, [])) == ["ipp://a is sent its password in clear text, which ipps:// would hide"]
+
+
 def test_a_windows_server_without_impacket_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(ConfigError) as caught:

@@ -47,6 +47,7 @@ from exporter.configtypes import (
     AccountPassword,
     DEFAULT_PORTS,
     AuthProtocol,
+    BasicAuthUser,
     Clock,
     Community,
     CommunityVersion,
@@ -55,6 +56,8 @@ from exporter.configtypes import (
     Duration,
     Engine,
     Flag,
+    HeaderName,
+    HeaderSecret,
     HostName,
     InterfaceName,
     Ipv4,
@@ -66,12 +69,14 @@ from exporter.configtypes import (
     Port,
     PrivProtocol,
     Protocol,
+    ReadableFile,
     SecretFile,
     Section,
     ServerUrl,
     Share,
     Surroundings,
     Text,
+    Url,
     UrlPath,
     UserName,
     UserVersion,
@@ -293,11 +298,16 @@ class _HasSecret(Section):
     @model_validator(mode="before")
     @classmethod
     def _from_file(cls, data: object) -> object:
-        key = f"{cls.literal_key}_file"
-        if not isinstance(data, yamlsource.Mapping) or key not in data:
-            return data
-        rest: dict[str, object] = {name: value for name, value in data.items() if name != key}
-        return rest | {cls.literal_key: SecretFile(data[key], beside_literal=cls.literal_key in data)}
+        return _with_file(data, cls.literal_key)
+
+
+def _with_file(data: object, literal_key: str) -> object:
+    """The section with the secret of this key in its place where it is given as `…_file`."""
+    key = f"{literal_key}_file"
+    if not isinstance(data, Mapping) or key not in data:
+        return data
+    rest: dict[str, object] = {name: value for name, value in data.items() if name != key}
+    return rest | {literal_key: SecretFile(data[key], beside_literal=literal_key in data)}
 
 
 class AuthKey(_HasSecret):
@@ -546,6 +556,47 @@ class Probe(Section):
     """Networks of hosts that are not listed; none by default."""
 
 
+def _files_of_secrets(schema: dict[str, Any]) -> None:
+    """Let editors accept the `…_file` keys of secrets that may be left out."""
+    for key in _PROMETHEUS_SECRETS:
+        schema["properties"][f"{key}_file"] = {"type": "string", "description": f"File that holds the {key}."}
+
+
+_PROMETHEUS_SECRETS = ("password", "bearer_token")
+
+
+class Prometheus(Section):
+    """Whom reports and the status page ask for history and forecasts: Prometheus, Thanos, Mimir, VictoriaMetrics."""
+
+    model_config = ConfigDict(json_schema_extra=_files_of_secrets)
+
+    url: Url
+    """Such as http://localhost:9090, with the prefix of its API where there is one: …/prometheus of a Mimir."""
+    user: BasicAuthUser | None = None
+    """For HTTP basic authentication; needs a password."""
+    password: Community | None = None
+    """Of the user."""
+    bearer_token: HeaderSecret | None = None
+    """In place of user and password."""
+    ca_file: ReadableFile | None = None
+    """PEM file with who signs its certificate, in place of the system's."""
+    headers: Annotated[dict[HeaderName, HeaderSecret], or_empty(dict)] = Field(default_factory=dict)
+    """HTTP headers that are sent along, such as X-Scope-OrgID with the tenant of a Mimir."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_files(cls, data: object) -> object:
+        return functools.reduce(_with_file, _PROMETHEUS_SECRETS, data)
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if (self.user is None) != (self.password is None):
+            raise KeysError("user and password need each other", "user", "password", "password_file")
+        if self.user and self.bearer_token:
+            raise KeysError("give user and password, or bearer_token", "bearer_token", "bearer_token_file")
+        return self
+
+
 class ConfigFile(Section):
     """The whole file."""
 
@@ -581,6 +632,8 @@ class ConfigFile(Section):
     supplies: Rules = ()
     """Rules for all printers, after their own."""
     probe: Annotated[Probe, or_empty(dict)] = Field(default_factory=Probe)
+    prometheus: Prometheus | None = None
+    """Whom reports and the status page ask for history and forecasts; nobody when absent."""
     cameras: Annotated[Cameras, or_empty(dict)] = Field(default_factory=_no_cameras)
     """Cameras are searched for where the file has this section, empty or not."""
 
@@ -692,6 +745,8 @@ class Config:
     """Networks in which `/probe` may ask hosts that are not in the inventory."""
     unlisted: Printer | None = None
     """What holds for such hosts; name, host and port are to be filled in. None when there are none."""
+    prometheus: Prometheus | None = None
+    """Whom reports and the status page ask; None for nobody."""
     secret_lines: tuple[int, ...] = ()
     """Where secrets stand in the file as such."""
     warnings: tuple[str, ...] = ()
@@ -780,6 +835,7 @@ def _resolved(file: ConfigFile, environ: Mapping[str, str], folder: Path) -> Con
         audit_path=file.audit.path if file.audit else None,
         probe_allow=file.probe.allow,
         unlisted=shared.printer(PrinterEntry(name="unlisted", host="unlisted")) if file.probe.allow else None,
+        prometheus=file.prometheus,
     )
 
 
@@ -827,6 +883,10 @@ def _literal_secrets(document: yamlsource.Document) -> Iterator[yamlsource.Path]
         password = server.get("password")
         if isinstance(password, str) and not _VARIABLE_ALONE.fullmatch(password):
             yield (*entry, "password")
+    for key in _PROMETHEUS_SECRETS:
+        value = _at(document, "prometheus", key)
+        if isinstance(value, str) and not _VARIABLE_ALONE.fullmatch(value):
+            yield "prometheus", key
 
 
 def remarks(config: Config, printers: Iterable[Printer]) -> Iterator[str]:

@@ -44,6 +44,7 @@ _SECRETIVE = (
     "AuthKey",
     "PrivKey",
     "PrintServer",
+    "Prometheus",
 )  # models of what holds secrets
 _TAGGED = {"<community>": "CommunityCredentials", "<user>": "UserCredentials"}  # models by their tag in the union
 
@@ -152,7 +153,8 @@ def _shown(path: Path, schema: Schema) -> str:
     """The last key of the path; beside secrets only what looks like a key, since it may be one."""
     key = str(path[-1])
     name = name_in(key)
-    if path[:2] in {("snmp", "credentials"), ("discovery", "print_servers")} and len(path) > 3:
+    is_in_list = path[:2] in {("snmp", "credentials"), ("discovery", "print_servers")}
+    if (is_in_list and len(path) > 3) or (path[0] == "prometheus" and len(path) > 1):
         known = [known for model in _SECRETIVE for known in schema["$defs"][model]["properties"]]
         name = name if difflib.get_close_matches(name, known, n=1, cutoff=0.8) else ""
     return name if name and name == key else f"{name}…"

@@ -16,6 +16,7 @@ from datetime import date, time
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -249,6 +250,54 @@ def _server_url(text: str) -> str:
     return f"{scheme}://{shown}" + (f":{port}" if port != SERVER_PORTS[scheme] else "")
 
 
+def url(text: str) -> str:
+    """The URL of a server without a slash at its end; raises ValueError."""
+    try:
+        parts = urlsplit(text)
+        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("expected a URL such as https://server.example.com")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("the URL must not hold a user or a password")
+    if parts.query or parts.fragment:
+        raise ValueError("the URL must not have a ? or a #")
+    return text.rstrip("/")
+
+
+def _header_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):  # RFC 9110, section 5.6.2
+        raise ValueError("not the name of an HTTP header")
+    return name
+
+
+def _header_value(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[!-~](?:[ -~]*[!-~])?", secret.get_secret_value()):
+        raise ValueError("an HTTP header takes printable ASCII characters only, none blank at the ends")
+    return secret
+
+
+def _basic_auth_user(name: str) -> str:
+    if ":" in name:  # RFC 7617, section 2
+        raise ValueError("a user of HTTP must not contain a colon")
+    return name
+
+
+def _readable(path: str, info: ValidationInfo) -> str:
+    """The path of a file beside the config; as it is when no config file is read."""
+    if not isinstance(info.context, Surroundings):
+        return path
+    found = info.context.folder / path
+    try:
+        with found.open("rb"):
+            return str(found)
+    except OSError as error:
+        raise ValueError(f"the file cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise ValueError("not a path") from None
+
+
 def _ipv4(text: str) -> str:
     if not _is_address(text, 4):
         raise ValueError("expected an IPv4 address such as 10.10.9.255")
@@ -405,5 +454,10 @@ PrivProtocol = Annotated[
 ]
 Port = Annotated[int, Field(strict=True, ge=1, le=65_535), BeforeValidator(scalar)]
 Mac = Annotated[Text, AfterValidator(mac), WithJsonSchema({"type": "string", "pattern": f"^(?:{_MAC})$"})]
+Url = Annotated[Text, AfterValidator(url)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderSecret = Annotated[SecretStr, BeforeValidator(_secret), AfterValidator(_header_value)]
+BasicAuthUser = Annotated[Name, AfterValidator(_basic_auth_user)]
+ReadableFile = Annotated[Name, AfterValidator(_readable)]
 Ipv4 = Annotated[Text, AfterValidator(_ipv4)]
 InterfaceName = Annotated[Text, AfterValidator(_interface)]

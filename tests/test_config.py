@@ -710,7 +710,47 @@ SPOILED = [  # how a secret gets where it does not belong: (what to replace, wit
     ("name: A", f"name: A, community:{SECRET}"),
     ("name: A", f"name: A, credentials: {SECRET}"),
     ("printers:", f"polling: {{ timeout: {SECRET} }}\nprinters:"),
+    *(
+        ("printers:", f"prometheus: {{ {spoiled} }}\nprinters:")
+        for spoiled in (
+            f"url: {SECRET}",
+            f"url: 'http://me:{SECRET}@h'",
+            f"url: 'http://h', token: {SECRET}",
+            f"url: 'http://h', {SECRET}: x",
+            f"url: 'http://h', user: me, password: [{SECRET}]",
+            f"url: 'http://h', user: me, password_file: {SECRET}",
+            f"url: 'http://h', bearer_token: 'ü{SECRET}'",
+            f"url: 'http://h', ca_file: {SECRET}",
+            f"url: 'http://h', headers: {{ X-Key: 'ü{SECRET}' }}",
+            f"url: 'http://h', headers: {{ {SECRET}: [] }}",
+            f"url: 'http://h', headers: {SECRET}",
+        )
+    ),
 ]
+
+
+def test_what_prometheus_is_asked_with_is_kept_and_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("abc\n")
+    (tmp_path / "ca.pem").touch()
+    settings = parse(
+        "cameras: {}\nprometheus: { url: http://h:9090/x/, bearer_token_file: token, ca_file: ca.pem,"
+        " headers: { X-Key: '${KEY}' } }",
+        environ={"KEY": SECRET},
+        folder=tmp_path,
+    ).prometheus
+    assert settings is not None
+    assert settings.bearer_token is not None
+    assert (settings.url, settings.bearer_token.get_secret_value()) == ("http://h:9090/x", "abc")
+    assert settings.ca_file == str(tmp_path / "ca.pem")
+    assert settings.headers["X-Key"].get_secret_value() == SECRET
+    assert SECRET not in f"{settings!r} {settings.model_dump_json()}"
+
+
+def test_passwords_for_prometheus_that_stand_in_the_file_are_told_by_line() -> None:
+    text = "cameras: {}\nprometheus:\n  url: http://h\n  user: a\n  password: b\n"
+    assert parse(text).secret_lines == (5,)
+    assert parse(text.replace(": b", ": '${B}'"), environ={"B": "b"}).secret_lines == ()
+    assert parse(text.replace("user: a\n  password: b", "bearer_token: b")).secret_lines == (4,)
 
 
 def test_a_config_never_shows_its_secrets() -> None:

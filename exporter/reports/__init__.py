@@ -1,0 +1,1 @@
+"""Questions to Prometheus' HTTP API, answered as tables, CSV and JSON."""

@@ -71,6 +71,12 @@ async def test_series_are_told_with_their_labels_and_values() -> None:
         assert await asked(url) == [Series({"a": "b"}, ((1.0, 2.0),))]
 
 
+async def test_what_is_no_number_is_left_out() -> None:
+    result = [{"metric": {"n": value}, "value": [1, value]} for value in ("NaN", "+Inf", "-Inf", "1e3")]
+    async with serving(answering({"status": "success", "data": {"resultType": "vector", "result": result}})) as url:
+        assert [one.value for one in await asked(url)] == [1000.0]
+
+
 async def test_credentials_tenant_and_prefix_go_with_the_question() -> None:
     seen: list[tuple[str, str | None, str | None]] = []
 

@@ -7,6 +7,7 @@ All that goes wrong is a PrometheusError of one line.
 """
 
 import base64
+import math
 import os
 import ssl
 from collections.abc import Mapping
@@ -22,7 +23,8 @@ from exporter.text import tidy
 
 MAX_ANSWER: Final = 64 * 1024 * 1024
 """Bytes of one answer; more is refused."""
-TIMEOUT: Final = 60.0
+TIMEOUT: Final = 130.0
+"""Seconds; a Prometheus gives up by itself after two minutes, and says so."""
 _CHUNK = 65_536
 
 T = TypeVar("T")
@@ -32,9 +34,13 @@ class PrometheusError(Exception):
     """The server gives no answer that numbers can rest on; the text names it and says why, in one line."""
 
 
+class RefusedError(PrometheusError):
+    """The server understood who asks, and does not answer this question."""
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One series of an answer: its labels, and its values by time in Unix seconds; an instant query has one."""
+    """One series of an answer: its labels, and its finite values by time in Unix seconds; an instant query has one."""
 
     labels: Mapping[str, str]
     points: tuple[tuple[float, float], ...]
@@ -79,7 +85,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         """Make a session; raises PrometheusError for a CA file that holds no certificate."""
-        connector = aiohttp.TCPConnector(ssl=self._tls())
+        connector = aiohttp.TCPConnector(ssl=self._tls() if self._settings.url.startswith("https:") else False)
         self._session = aiohttp.ClientSession(
             connector=connector, headers=self._headers(), timeout=aiohttp.ClientTimeout(self._timeout)
         )
@@ -105,14 +111,15 @@ class Client:
         # VictoriaMetrics rounds start and end to whole steps unless it is told not to use its cache.
         status, body = await self._answer(f"{self._settings.url}/api/v1/{path}", {**form, "nocache": "1"})
         if status != 200:
-            raise self._error(_refused(status, body))
+            raise self._refusal(status, body)
         try:
             answer = _ANSWER.validate_json(body)
         except ValidationError:
             raise self._error("what it answers is no answer of Prometheus' API: is the URL right?") from None
         if answer.warnings or answer.isPartial:
             raise self._error(f"it answers in part only: {tidy(next(iter(answer.warnings), 'isPartial'))}")
-        return [_series(found) for found in answer.data.result if found.value or found.values]
+        every = map(_series, answer.data.result)
+        return [series for series in every if series.points]
 
     async def _answer(self, url: str, form: Mapping[str, str]) -> tuple[int, bytes]:
         """Return the status and the whole body of an answer; raises PrometheusError."""
@@ -141,6 +148,18 @@ class Client:
     def _error(self, reason: str) -> PrometheusError:
         return PrometheusError(f"{self._settings.url}: {reason}")
 
+    def _refusal(self, status: int, body: bytes) -> PrometheusError:
+        """Return why the server refused, in its own words where it has some."""
+        if status in {401, 403}:
+            return self._error(f"it refuses who asks ({status}): are user, password or bearer_token right?")
+        if 300 <= status < 400:
+            return self._error(f"it sends elsewhere ({status}): set the url where it leads to")
+        try:
+            reason = tidy(_REFUSAL.validate_json(body).error)
+        except ValidationError:
+            return self._error(f"it answers {status}: is the URL right, with the prefix of its API?")
+        return RefusedError(f"{self._settings.url}: it refuses the question ({status}): {reason}")
+
     def _headers(self) -> dict[str, str]:
         settings = self._settings
         sent = {name: value.get_secret_value() for name, value in settings.headers.items()}
@@ -165,16 +184,5 @@ def _said(error: OSError) -> str:
 
 
 def _series(found: _Found) -> Series:
-    return Series(found.metric, (found.value,) if found.value else found.values)
-
-
-def _refused(status: int, body: bytes) -> str:
-    """Say why a server refused, in its own words where it has some."""
-    if status in {401, 403}:
-        return f"it refuses who asks ({status}): are user, password or bearer_token right?"
-    if 300 <= status < 400:
-        return f"it sends elsewhere ({status}): set the url where it leads to"
-    try:
-        return f"it refuses the question ({status}): {tidy(_REFUSAL.validate_json(body).error)}"
-    except ValidationError:
-        return f"it answers {status}: is the URL right, with the prefix of its API?"
+    points = (found.value,) if found.value else found.values
+    return Series(found.metric, tuple(point for point in points if math.isfinite(point[1])))

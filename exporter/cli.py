@@ -28,7 +28,7 @@ from exporter.app import App
 from exporter.cameras.easyip import DEVICE_PORT, LISTEN_PORT
 from exporter.cameras.registry import KIND
 from exporter.cameras.views import views
-from exporter.commands import backup, cameras, discover, inventory, kept, probe, tracked
+from exporter.commands import backup, cameras, discover, inventory, kept, probe, report, tracked
 from exporter.commands.kept import CommandError
 from exporter.config import Cameras, CommunityCredentials, Config, ConfigError, Printer
 from exporter.configtypes import DEFAULT_PORTS
@@ -67,6 +67,9 @@ _EXAMPLES = {
     "  printcam-exporter import cameras camera_database.json --config.file=config.yaml\n"
     "  printcam-exporter import backup.json",
     "export": "printcam-exporter export backup.json --config.file=config.yaml",
+    "report": "printcam-exporter report pages --month=2026-10 --by=location\n"
+    "  printcam-exporter report usage Accounting\n"
+    "  printcam-exporter report order --days=14 --format=csv",
     "forget": 'printcam-exporter forget "Old copier" --config.file=config.yaml',
     "demo": "printcam-exporter demo --web.listen-address=localhost:10143",
 }
@@ -95,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         print(f"printcam-exporter: {error}", file=sys.stderr)
         return 1
-    except (_UsageError, discover.UsageError) as error:
+    except (_UsageError, discover.UsageError, report.UsageError) as error:
         print(f"printcam-exporter: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -135,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         ),
         ("import", None, "take over what another tool knew, or put back a backup", _import_options),
         ("export", _export, "write the inventory and the state to a file, as a backup", _export_options),
+        ("report", _report, "tell what was printed and what to buy, from a Prometheus", _report_options),
         ("forget", _forget, "drop a retired camera or printer from the state", _forget_options),
     ):
         sub = commands.add_parser(
@@ -341,6 +345,8 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", type=Path, help="where to write it [standard output]")
     parser.add_argument("--with-secrets", action="store_true", help="include the secrets that the config holds")
     parser.add_argument("--force", action="store_true", help="overwrite the file")
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    report.add_options(parser, _shared_options())
 
 
 def _forget_options(parser: argparse.ArgumentParser) -> None:
@@ -510,6 +516,12 @@ def _forget(options: argparse.Namespace) -> int:
     loaded = config.load(options.config_file or DEFAULT_CONFIG)
     print("\n".join(kept.forget(options.device, loaded)))
     return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    path = options.config_file or DEFAULT_CONFIG
+    is_needed = options.config_file or not options.prometheus_url or os.path.exists(path)  # noqa: PTH110 - as above
+    return report.run(options, config.load(path) if is_needed else None)
 
 
 def _printer_to_probe(options: argparse.Namespace, loaded: Config | None) -> Printer:

@@ -109,7 +109,7 @@ def test_version_and_help() -> None:
 
 
 def test_the_examples_of_the_help_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
-    for command_ in ("", "demo", "check", "probe", "cameras", "discover", "import", "export", "forget"):
+    for command_ in ("", "demo", "check", "probe", "cameras", "discover", "import", "export", "report", "forget"):
         with pytest.raises(SystemExit):
             cli._parser().parse_args([*command_.split(), "--help"])
         examples = re.findall(r"(?m)^  printcam-exporter (.*?)(?:   .*)?$", capsys.readouterr().out)

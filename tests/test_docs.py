@@ -197,13 +197,17 @@ def test_the_example_of_a_scrape_with_a_password_is_a_valid_prometheus_config(tm
 
 def test_the_commands_of_the_readme_exist(capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "README.md").read_text()
-    for words in ("", "probe", "cameras", "discover", "import cameras", "import tonertrack", "import backup", "export"):
+    for words in (
+        *("", "probe", "cameras", "discover", "export", "report pages", "report order"),
+        *("import cameras", "import tonertrack", "import backup"),
+    ):
         with pytest.raises(SystemExit):
             cli.main([*words.split(), "--help"])
     shown = capsys.readouterr().out
     for option in set(re.findall(r"--[\w.]+[\w-]*", text)):
         assert option in shown, option
-    for command in set(re.findall(r"printcam-exporter (demo|check|probe|cameras|discover|import|export|forget)", text)):
+    names = "demo|check|probe|cameras|discover|import|export|report|forget"
+    for command in set(re.findall(rf"printcam-exporter ({names})", text)):
         assert f"\n    {command} " in shown, command
 
 

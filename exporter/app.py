@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from exporter.cameras.model import View
 from exporter.cameras.registry import KIND
-from exporter.cameras.views import views
+from exporter.cameras.views import each_view, views
 from exporter.cameras.watch import Watch
 from exporter.config import Cameras, Config, ConfigError, Fault, Printer
 from exporter.configtypes import DEFAULT_PORTS
@@ -40,13 +41,16 @@ from exporter.saving import Saver
 from exporter.snmp.client import in_use
 from exporter.snmp.engines import Engines
 from exporter.snmp.resolve import resolve
-from exporter.state import Keeper, State, StateError
+from exporter.state import Event, Keeper, Key, State, StateError
 from exporter.unlisted import TargetError, Unlisted
 from exporter.web.discovery import Entry
+from exporter.web.picture import Picture
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-# Cameras rendered before the loop has its turn.
+# Devices looked at, or cameras rendered, before the loop has its turn.
 _SLICE = 100
 
 
@@ -187,12 +191,44 @@ class App:
 
     def printer_entries(self) -> Iterator[Entry]:
         """Yield every printer of the inventory, in the order of the config."""
-        for device in self.cycle.devices.values():
-            yield Entry(device.printer, device.record, self._place(device))
+        for device in tuple(self.cycle.devices.values()):
+            yield self._entry(device)
+
+    def _entry(self, device: Device) -> Entry:
+        return Entry(device.printer, device.record, self._place(device))
 
     def camera_views(self) -> list[View]:
         """Return every camera known, by MAC."""
         return views(self.watch.registry, self._config) if self.watch else []
+
+    def printer_entry(self, target: str) -> Entry | None:
+        """Return the printer of this name, else the one at this host; raises TargetError when there are several."""
+        device = self._listed(target)
+        return self._entry(device) if device else None
+
+    async def picture(self) -> Picture:
+        """Return all that is shown of the devices, put together with pauses: a scrape may be waiting for the loop."""
+        cameras = each_view(self.watch.registry, self._config) if self.watch else ()
+        return Picture(
+            at=self._now(),
+            zone=self._config.zone,
+            printers=await _in_slices(self.printer_entries()),
+            cameras=await _in_slices(cameras),
+            searched_at=self.watch.last.at if self.watch and self.watch.last else None,
+            is_searching=self.searches.running,
+            search_interval=self._config.polling.idle_interval if self.watch else None,
+            grafana_url=self._config.grafana_url,
+        )
+
+    async def events(self, devices: Iterable[Key]) -> dict[Key, list[Event]]:
+        """Return what happened to each of these devices, the oldest first; raises StateError."""
+        wanted = tuple(devices)
+        return await self._keeper.events(wanted) if self._keeper else {device: [] for device in wanted}
+
+    @property
+    def allows_actions(self) -> bool:
+        """Whether a request may start polls and searches."""
+        return self._config.web.enable_actions
 
     @property
     def deadline(self) -> float:
@@ -236,6 +272,11 @@ class App:
         if self.saver and not self.cycle.rounds.closed:
             self.saver.start()  # where printers are asked for one by one, rounds are rare
         return self._lines.get(device.printer.name, {})
+
+    async def poll(self, name: str, timeout: float) -> None:
+        """Poll a printer of the inventory now, unless that was done just so; wait for at most `timeout` seconds."""
+        if device := self.cycle.devices.get(name):
+            await self.cycle.refresh(device, timeout)
 
     def _listed(self, target: str) -> Device | None:
         """Return the printer of this name, else the one at this host; raises TargetError when there are several."""
@@ -449,6 +490,15 @@ class App:
             duration=watch.last.duration if watch.last else None,
             errors=watch.errors,
         )
+
+
+async def _in_slices(items: Iterable[T]) -> tuple[T, ...]:
+    found: list[T] = []
+    for number, item in enumerate(items):
+        found.append(item)
+        if number % _SLICE == 0:
+            await asyncio.sleep(0)
+    return tuple(found)
 
 
 def _asking(config: Config) -> tuple[object, ...]:

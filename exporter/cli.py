@@ -386,11 +386,11 @@ def _path(text: str) -> str:
     if (
         not text.startswith("/")
         or text == "/probe"
-        or text.startswith(("/-/", "/sd/"))
+        or text.startswith(("/-/", "/sd/", "/api/"))
         or {"{", "}", "?", "#"} & set(text)
     ):
         raise argparse.ArgumentTypeError(
-            "a path starts with / but not with /-/ or /sd/, is not /probe, and has no { } ? or #"
+            "a path starts with / but not with /-/, /sd/ or /api/, is not /probe, and has no { } ? or #"
         )
     return text
 

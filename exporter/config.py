@@ -597,6 +597,20 @@ class Prometheus(Section):
         return self
 
 
+class Web(Section):
+    """What the status page and the JSON API may do."""
+
+    enable_actions: Flag = False
+    """Let `POST /api/…` poll printers and search for cameras at once."""
+
+
+class Grafana(Section):
+    """Where the dashboards are."""
+
+    url: Url | None = None
+    """Such as https://grafana.example.com; the status page then links to them."""
+
+
 class ConfigFile(Section):
     """The whole file."""
 
@@ -634,6 +648,8 @@ class ConfigFile(Section):
     probe: Annotated[Probe, or_empty(dict)] = Field(default_factory=Probe)
     prometheus: Prometheus | None = None
     """Whom reports and the status page ask for history and forecasts; nobody when absent."""
+    web: Annotated[Web, or_empty(dict)] = Field(default_factory=Web)
+    grafana: Annotated[Grafana, or_empty(dict)] = Field(default_factory=Grafana)
     cameras: Annotated[Cameras, or_empty(dict)] = Field(default_factory=_no_cameras)
     """Cameras are searched for where the file has this section, empty or not."""
 
@@ -747,6 +763,9 @@ class Config:
     """What holds for such hosts; name, host and port are to be filled in. None when there are none."""
     prometheus: Prometheus | None = None
     """Whom reports and the status page ask; None for nobody."""
+    web: Web = field(default_factory=Web)
+    grafana_url: str = ""
+    """Without a slash at its end; "" when there is none."""
     secret_lines: tuple[int, ...] = ()
     """Where secrets stand in the file as such."""
     warnings: tuple[str, ...] = ()
@@ -836,6 +855,8 @@ def _resolved(file: ConfigFile, environ: Mapping[str, str], folder: Path) -> Con
         probe_allow=file.probe.allow,
         unlisted=shared.printer(PrinterEntry(name="unlisted", host="unlisted")) if file.probe.allow else None,
         prometheus=file.prometheus,
+        web=file.web,
+        grafana_url=file.grafana.url or "",
     )
 
 

@@ -104,6 +104,11 @@ class Rounds:
                 last = self._start().started
 
     @property
+    def running(self) -> bool:
+        """Whether a round is under way."""
+        return self._round is not None and not self._round.task.done()
+
+    @property
     def overdue(self) -> bool:
         """Whether a round goes on for so long that it will never end."""
         round_ = self._round

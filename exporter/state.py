@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -278,6 +278,12 @@ class Keeper:
     async def documents(self, kind: str) -> dict[str, str]:
         """Return all documents of a kind by key; raises StateError."""
         return await self._alone(lambda: asyncio.to_thread(self._state.documents, kind))
+
+    async def events(self, devices: Iterable[Key]) -> dict[Key, list[Event]]:
+        """Return what was written of each device, the oldest first; raises StateError."""
+        wanted = tuple(devices)
+        read = lambda: {device: self._state.events(*device) for device in wanted}  # noqa: E731
+        return await self._alone(lambda: asyncio.to_thread(read))
 
     async def save(self, changes: Changes) -> Conflict | None:
         """Write `changes` and all that could not be written before; never raises for what is wrong with the file.

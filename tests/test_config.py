@@ -846,6 +846,18 @@ def test_a_good_config_with_any_line_spoiled_parses_or_raises_config_error(data:
     outcome("\n".join(lines))
 
 
+@pytest.mark.parametrize(
+    "url", ["https://grafana.example.com/", "http://10.0.0.5:3000/sub/", "http://[2001:db8::1]:3000"]
+)
+def test_the_url_of_grafana_is_taken_without_its_last_slash(url: str) -> None:
+    assert parse(f'grafana: {{ url: "{url}" }}\n' + ONE).grafana_url == url.rstrip("/")
+
+
+def test_nothing_may_be_started_and_nothing_is_linked_unless_it_is_said() -> None:
+    plain = parse(ONE)
+    assert (plain.web.enable_actions, plain.grafana_url) == (False, "")
+
+
 # ---- the files in the repository
 
 

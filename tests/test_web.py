@@ -2,9 +2,10 @@
 
 import gzip
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC
 
 import aiohttp
 import pytest
@@ -17,9 +18,11 @@ from exporter.config import ConfigError, Fault
 from exporter.metrics import families as f
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.lines import Lines, LineWriter, label_pairs
+from exporter.state import Event, Key
 from exporter.web.discovery import Entry
 from exporter.web.exposition import Group
 from exporter.web.listeners import listen
+from exporter.web.picture import Picture
 from exporter.web.server import COLLECTABLE, TIMEOUT_HEADER, application, runner, scrape_timeout
 from tests.support.agents import own_address
 
@@ -75,6 +78,21 @@ class FakeExporter:
 
     def camera_views(self) -> tuple[View, ...]:
         return self.views
+
+    shown: Picture = field(default_factory=lambda: Picture(0.0, UTC, (), ()))
+    allows_actions: bool = False
+
+    async def picture(self) -> Picture:
+        return self.shown
+
+    def printer_entry(self, target: str) -> Entry | None:
+        return next((entry for entry in self.shown.printers if entry.printer.name == target), None)
+
+    async def events(self, devices: Iterable[Key]) -> dict[Key, list[Event]]:
+        return {device: [] for device in devices}
+
+    async def poll(self, name: str, timeout: float) -> None:
+        self.scrapes.append(timeout)
 
     async def reload(self) -> None:
         self.reloads += 1

@@ -1,5 +1,7 @@
 """Cameras as they are shown: the registry's, with the names, places and labels of the config."""
 
+from collections.abc import Iterator
+
 from exporter.cameras.model import Camera, View
 from exporter.cameras.registry import Registry
 from exporter.config import Config, KnownCamera
@@ -7,12 +9,15 @@ from exporter.config import Config, KnownCamera
 
 def views(registry: Registry, config: Config) -> list[View]:
     """Return every camera known, by MAC."""
+    return list(each_view(registry, config))
+
+
+def each_view(registry: Registry, config: Config) -> Iterator[View]:
+    """Yield every camera known when this began, by MAC."""
     known = {each.mac: each for each in config.cameras.known} if config.cameras else {}
     conflicts = registry.conflicts()
-    return [
-        _view(camera, known.get(mac), conflicts.get(mac, ""), config)
-        for mac, camera in sorted(registry.cameras.items())
-    ]
+    for mac, camera in sorted(registry.cameras.items()):
+        yield _view(camera, known.get(mac), conflicts.get(mac, ""), config)
 
 
 def _view(camera: Camera, known: KnownCamera | None, conflict: str, config: Config) -> View:

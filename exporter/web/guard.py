@@ -1,4 +1,4 @@
-"""Who is let in: rate limit, names of client certificates, basic auth."""
+"""Who is let in: rate limit, names of client certificates, basic auth; no site but this one."""
 
 import asyncio
 import base64
@@ -18,6 +18,7 @@ from exporter.web.webfile import RateLimit, WebConfig, san
 # What bcrypt looks at; its library refuses more, where Go's and htpasswd cut it off.
 _MOST = 72
 _REMEMBERED = 100
+_READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 _WAITING = 1000
 """Requests whose passwords may wait for their turn at once."""
 _REALM = {hdrs.WWW_AUTHENTICATE: 'Basic realm="printcam-exporter", charset="UTF-8"'}
@@ -40,6 +41,20 @@ def guard(config: Callable[[], WebConfig], clock: Callable[[], float] = time.mon
         return await handler(request)
 
     return let_in
+
+
+@web.middleware
+async def same_site(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what a page of another site makes a browser send; only reading is for everybody.
+
+    Old browsers, and all where this is no secure context, tell the origin alone (W3C Fetch Metadata). Scripts tell
+    neither.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get(hdrs.ORIGIN)
+    is_own = site in {"same-origin", "none"} if site else origin is None or origin.partition("://")[2] == request.host
+    if request.method not in _READING and not is_own:
+        raise web.HTTPForbidden(text="the request came from a page of another site\n")
+    return await handler(request)
 
 
 def _names(request: web.Request) -> set[str]:

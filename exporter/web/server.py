@@ -15,10 +15,11 @@ from exporter.config import ConfigError
 from exporter.metrics.families import PRINTER_FAMILIES
 from exporter.metrics.lines import Lines
 from exporter.unlisted import TargetError
-from exporter.web import discovery, exposition
+from exporter.web import api, discovery, exposition
 from exporter.web.discovery import Entry
 from exporter.web.exposition import Group
-from exporter.web.guard import guard
+from exporter.web.guard import guard, same_site
+from exporter.web.picture import Workshop
 from exporter.web.webfile import WebConfig
 
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
@@ -27,6 +28,8 @@ TIMEOUT_OFFSET = 0.5
 SHUTDOWN_TIMEOUT = 1.0
 POLLED = frozenset({"printers", "cameras"})
 COLLECTABLE = POLLED | {"self"}
+
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 _LANDING = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>printcam-exporter</title></head>
@@ -41,13 +44,8 @@ _LANDING = """<!DOCTYPE html>
 """
 
 
-class Exporter(Protocol):
+class Exporter(api.Source, Protocol):
     """What the routes need of the running exporter."""
-
-    @property
-    def deadline(self) -> float:
-        """Seconds that a cycle may take."""
-        ...
 
     @property
     def printer_count(self) -> int:
@@ -62,10 +60,6 @@ class Exporter(Protocol):
     @property
     def camera_count(self) -> int:
         """How many cameras are known."""
-        ...
-
-    async def scrape(self, kinds: Collection[str], timeout: float) -> None:
-        """Poll what is due of these kinds of device, for at most `timeout` seconds."""
         ...
 
     def groups(self, kinds: Collection[str]) -> Sequence[Group]:
@@ -94,10 +88,13 @@ def application(
 ) -> web.Application:
     """Return the application with all routes; `web_config` is asked for each request who may come in."""
     routes = _Routes(exporter, telemetry_path)
-    app = web.Application(middlewares=[guard(web_config)])
+    app = web.Application(middlewares=[api.errors, guard(web_config), same_site])
 
-    async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         """Reach errors and streams too, which a middleware does not."""
+        response.headers.update(_HEADERS)
+        if request.path.startswith(api.PREFIX):
+            response.headers["Cache-Control"] = "no-store"
         response.headers.update(web_config().headers)
 
     app.on_response_prepare.append(add_headers)
@@ -108,6 +105,7 @@ def application(
     app.router.add_get("/probe", routes.probe, allow_head=False)
     app.router.add_get("/sd/printers", routes.printer_targets)
     app.router.add_get("/sd/cameras", routes.camera_targets)
+    api.add_routes(app, exporter, Workshop())
     app.router.add_get("/-/healthy", routes.healthy)
     app.router.add_get("/-/ready", routes.ready)
     app.router.add_post("/-/reload", routes.reload)

@@ -3,6 +3,7 @@
 # make bench  printers beside a peer; many cameras         make golden rewrite the golden /metrics
 # make dashboards  write Grafana's files from their source
 # make docs   the references that are made from the code   make audit  known holes in what is installed
+# make screenshots  pictures of the status page for the documents
 
 # The first Python that is new enough.
 PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -10,20 +11,21 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 VENV := .venv
 BIN := $(VENV)/bin
 GRAFANA := tests/grafana
+BROWSER := tests/browser
 # Debian's packages that the tests use as real peers.
-SERVERS := cups-client cups-daemon cups-ipp-utils curl dbus-daemon docker-compose faketime iproute2 nftables prometheus \
+SERVERS := chromium cups-client cups-daemon cups-ipp-utils curl dbus-daemon docker-compose faketime iproute2 nftables prometheus \
 	prometheus-alertmanager samba smbclient snmp snmpd systemd victoria-metrics
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format lock bench golden schema dashboards docs audit servers clean
+.PHONY: help demo test lint format lock bench golden schema dashboards docs screenshots audit servers clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -n 5
+	@sed -n 's/^# //p' Makefile | head -n 6
 
 demo: $(VENV)/.runtime
 	@$(BIN)/printcam-exporter demo
 
-test: $(VENV)/.dev servers $(GRAFANA)/node_modules
+test: $(VENV)/.dev servers $(GRAFANA)/node_modules $(BROWSER)/node_modules
 	$(BIN)/pytest --numprocesses=2 --dist=loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
@@ -50,6 +52,9 @@ dashboards: $(VENV)/.dev
 	$(BIN)/python -m dashboards.source
 docs: $(VENV)/.runtime schema
 	$(BIN)/python -m docs.generate
+
+screenshots: $(VENV)/.dev servers
+	$(BIN)/python -m tests.browser.screenshots
 
 audit: $(BIN)/python
 	@test -x $(VENV)/audit/bin/pip-audit || \
@@ -81,6 +86,12 @@ $(GRAFANA)/node_modules: $(GRAFANA)/package-lock.json | servers
 		echo "installing Grafana's types into $@" && \
 		npm ci --prefix $(GRAFANA) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && touch $@; fi
 
+# What looks for barriers in the pages; without npm its tests are skipped, and listed.
+$(BROWSER)/node_modules: $(BROWSER)/package-lock.json | servers
+	@if command -v npm >/dev/null; then \
+		echo "installing axe-core into $@" && \
+		npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null && touch $@; fi
+
 $(BIN)/python:
 	@test -n "$(PYTHON)" || \
 		{ echo "Python 3.11 or newer is needed: apt install python3 python3-venv, or make PYTHON=/path/to/it" >&2; exit 1; }
@@ -100,4 +111,4 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(GRAFANA)/node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(GRAFANA)/node_modules $(BROWSER)/node_modules dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

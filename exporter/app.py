@@ -13,7 +13,7 @@ from exporter.cameras.model import View
 from exporter.cameras.registry import KIND
 from exporter.cameras.views import each_view, views
 from exporter.cameras.watch import Watch
-from exporter.config import Cameras, Config, ConfigError, Fault, Printer
+from exporter.config import Cameras, Config, ConfigError, Fault, Printer, Prometheus
 from exporter.configtypes import DEFAULT_PORTS
 from exporter.cycle import Cycle, Device, Poller, Rounds
 from exporter.discovery import roster
@@ -218,12 +218,29 @@ class App:
             is_searching=self.searches.running,
             search_interval=self._config.polling.idle_interval if self.watch else None,
             grafana_url=self._config.grafana_url,
+            troubles=tuple(self._troubles()),
         )
+
+    def _troubles(self) -> Iterator[str]:
+        if not self._reload_succeeded:
+            yield "The last reload failed, an older config runs; the log says why."
+        if self._keeper and not self._keeper.writable:
+            yield "The state file cannot be written; the log says why."
+        if self.watch and not self.watch.listening:
+            yield "Cameras cannot be heard: their port is not open."
+        for name, segment in self.watch.registry.segments.items() if self.watch else ():
+            if not segment.up:
+                yield f"Cameras cannot be searched for, or none is heard any more, on {name or 'any interface'}."
 
     async def events(self, devices: Iterable[Key]) -> dict[Key, list[Event]]:
         """Return what happened to each of these devices, the oldest first; raises StateError."""
         wanted = tuple(devices)
         return await self._keeper.events(wanted) if self._keeper else {device: [] for device in wanted}
+
+    @property
+    def prometheus(self) -> Prometheus | None:
+        """Whom to ask for forecasts; None for nobody."""
+        return self._config.prometheus
 
     @property
     def allows_actions(self) -> bool:

@@ -56,6 +56,7 @@ first steps:
 
 SIGHUP or POST /-/reload reads the config again; one with a fault changes nothing.
 """
+_OWN_FOLDERS = ("/-/", "/sd/", "/api/", "/printers/", "/cameras/", "/static/")
 _EXAMPLES = {
     "check": "printcam-exporter check config.yaml",
     "probe": "printcam-exporter probe 10.10.5.28 --snmp.community=public\n"
@@ -386,11 +387,11 @@ def _path(text: str) -> str:
     if (
         not text.startswith("/")
         or text == "/probe"
-        or text.startswith(("/-/", "/sd/", "/api/"))
+        or text.startswith(_OWN_FOLDERS)
         or {"{", "}", "?", "#"} & set(text)
     ):
         raise argparse.ArgumentTypeError(
-            "a path starts with / but not with /-/, /sd/ or /api/, is not /probe, and has no { } ? or #"
+            f"a path starts with / but not with {' '.join(_OWN_FOLDERS)}, is not /probe, and has no {{ }} ? or #"
         )
     return text
 
@@ -632,7 +633,7 @@ async def _run_demo(options: argparse.Namespace) -> int:
 def _greet(url: str, telemetry_path: str, hosts: Sequence[str], *, is_first: bool) -> None:
     print(f"A simulated office of {len(hosts)} printers, and of cameras, is running. Stop it with Ctrl-C.")
     print(f"  {url}{telemetry_path}   the metrics; each scrape polls the printers and searches for the cameras")
-    print(f"  {url}/   where else to look")
+    print(f"  {url}/   the status page, for a person")
     print(f"  {sys.argv[0]} probe {hosts[0]}   one printer, for a person")
     if is_first:  # another demo's cameras are on other ports
         print(f"  {sys.argv[0]} cameras --interface=lo --target=127.255.255.255   the cameras, for a person")

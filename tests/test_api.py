@@ -16,20 +16,17 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from aiohttp import web
 
-from exporter import config
-from exporter.cameras.model import Device, Status, View, camera
-from exporter.printers import model
-from exporter.printers.model import Level
-from exporter.printers.record import Record, Since
+from exporter.cameras.model import Status, View, camera
+from exporter.printers.model import Counters, Level
 from exporter.printers.stored import ENGINE
 from exporter.simulator.agent import Agent
 from exporter.simulator.office import Office
 from exporter.state import Changes, Event
 from exporter.web import records, server
-from exporter.web.discovery import Entry
 from exporter.web.picture import MAX_WAITING, Picture, Workshop
 from tests.support.agents import own_address
 from tests.support.chaos import Exporter, exporting
+from tests.support.fleets import many, picture, printer, snapshot, toner
 from tests.support.lag import lag
 from tests.test_poll import BASE, MovingMib
 from tests.test_web import FakeExporter, serving
@@ -196,21 +193,15 @@ async def test_a_printer_without_a_poll_is_unknown_and_has_a_number_for_nothing(
     ],
 )
 def test_a_level_is_told_as_the_toner_tracker_told_it(says: Level, ratio: float | None, word: str) -> None:
-    entry, picture = many(1)
-    snapshot = entry.record.snapshot
-    assert snapshot
-    supply = replace(snapshot.supplies[0], says=says, ratio=ratio)
-    twice = replace(snapshot, supplies=(supply, replace(supply, row=replace(supply.row, supply="Black toner 2"))))
-    told = records.printer(entry._replace(record=replace(entry.record, snapshot=twice)), picture)
+    supply = toner("Black", ratio, says=says)
+    entry = printer(said=snapshot(supply, replace(supply, row=replace(supply.row, supply="Black toner 2"))))
+    told = records.printer(entry, picture([entry]))
     assert told["toner_cartridges"] == {"Toner": word, "Black toner 2": word}, "two with one description are two"
 
 
 def test_makers_counters_are_told_as_described() -> None:
-    entry, picture = many(1)
-    snapshot = entry.record.snapshot
-    assert snapshot
-    counted = replace(snapshot, counters=model.Counters((("print", "mono", 7),), scans=3))
-    told = records.printer(entry._replace(record=replace(entry.record, snapshot=counted)), picture)
+    entry = printer(said=snapshot(counters=Counters((("print", "mono", 7),), scans=3)))
+    told = records.printer(entry, picture([entry]))
     check(told, "Printer")
     assert told["function_pages"] == [{"function": "print", "color": "mono", "pages": 7}]
     assert told["scans"] == 3
@@ -401,39 +392,9 @@ async def test_only_so_many_answers_wait_to_be_made() -> None:
     assert await workshop.make(int, "7") == 7
 
 
-def many(count: int) -> tuple[Entry, Picture]:
-    """Return one of, and a picture of, so many printers with four supplies each, and as many cameras."""
-    loaded = config.parse("printers: [{ name: P, host: 127.0.0.1 }]")
-    listed = loaded.printers[0]
-    rows = [
-        model.SupplyRow(
-            row=n,
-            supply=f"{color} toner",
-            kind="toner",
-            color=color.lower(),
-            description="Toner",
-            part="",
-            unit="percent",
-            inverted=False,
-            thresholds=listed.thresholds,
-            overridden=False,
-            level_oid="1",
-            capacity_oid="2",
-        )
-        for n, color in enumerate(("Black", "Cyan", "Magenta", "Yellow"))
-    ]
-    supplies = tuple(model.Supply(row, Level.KNOWN, 0.5, 50, 100) for row in rows)
-    snapshot = replace(records._NO_SNAPSHOT, supplies=supplies, pages=1)
-    record = Record(snapshot=snapshot, status=Since("ok", 1.0), last_success=1.0)
-    entries = [Entry(replace(listed, name=f"P{n}"), record, [("location", f"B{n % 9}")]) for n in range(count)]
-    cameras = [replace(camera(f"02:00:5e:{n:06x}"), device=Device("", f"192.0.2.{n % 250}")) for n in range(count)]
-    views = [View(each, f"C{n}", "B1") for n, each in enumerate(cameras)]
-    return entries[0], Picture(2.0, loaded.zone, entries, views)
-
-
 @pytest.mark.parametrize("path", ["printers", "cameras", "export"])
 async def test_the_loop_goes_on_while_thousands_of_devices_are_told(path: str) -> None:
-    exporter = FakeExporter(shown=many(10_000)[1])
+    exporter = FakeExporter(shown=many(10_000))
     async with serving(exporter) as client:
         started = time.monotonic()
         async with lag() as seen, client.get(f"/api/{path}") as answer:

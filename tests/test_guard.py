@@ -22,7 +22,10 @@ from tests.support.pems import hash_of
 from tests.test_web import FakeExporter
 
 USERS = {"alice": hash_of("open sesame").encode(), "bob": hash_of("swordfish").encode()}
-ROUTES = ["/", "/metrics", "/metrics?collect[]=self", "/sd/cameras", "/-/healthy", "/-/ready", "/none", "/-/none"]
+ROUTES = [
+    *("/", "/static/status.css", "/printers/none", "/cameras/none", "/api/printers", "/api/stats", "/api/none"),
+    *("/metrics", "/metrics?collect[]=self", "/sd/cameras", "/-/healthy", "/-/ready", "/none", "/-/none"),
+]
 HEADERS = {"X-Frame-Options": "deny", "Strict-Transport-Security": "max-age=1"}
 
 

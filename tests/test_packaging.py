@@ -35,6 +35,7 @@ ALLOWED = {
 SPDX = {
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
+    "BSD License": "BSD-3-Clause",  # or another of them, which are all allowed
     "MIT License": "MIT",
     "Python Software Foundation License": "PSF-2.0",
 }

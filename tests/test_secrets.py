@@ -132,7 +132,8 @@ async def test_no_output_of_a_running_exporter_shows_a_secret(
         def serve() -> str:
             with serving(f"--config.file={made.file}", "--log.level=debug", log=log) as (_, url):
                 metrics = made.fetch(f"{url}/metrics")
-                for path in ("/", "/sd/cameras", "/-/healthy", "/none"):
+                pages = ("/", "/printers/literal", "/printers/wrong", "/api/printers", "/api/printers/wrong")
+                for path in (*pages, "/api/export", "/sd/cameras", "/-/healthy", "/none"):
                     made.fetch(f"{url}{path}")
                 good = made.file.read_text()
                 made.file.write_text(spoiled(good))

@@ -32,6 +32,7 @@ HARMFUL = (
 UTF_8 = HARMFUL.encode()
 NOT_UTF_8 = b"\xff\xfe\xc0\x80" + HARMFUL.encode("latin-1", "ignore") + b"\xed\xa0\x80"
 MAC = "02:00:5e:10:00:01"
+OURS = "\n\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 
 
 class HarmfulCamera(SimulatedCamera):
@@ -147,9 +148,24 @@ def check_one_printer(text: str) -> None:
 
 
 def check_page(text: str) -> None:
-    assert "Printers in the inventory: 1. Cameras known: 1." in text
-    assert "forged" not in text
+    """See that nothing became a tag, and that what was said is there."""
+    assert "forged" in text
+    assert "&lt;script&gt;" in text
     assert "<script" not in text
+    assert "{{7*7}}" in text, "no template of ours"
+
+
+def check_api(text: str) -> None:
+    assert "forged" in text
+    assert "".join(strings_of(json.loads(text))).isprintable()
+
+
+def strings_of(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for pair in value.items() for each in pair for text in strings_of(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in strings_of(each)]
+    return [value] if isinstance(value, str) else []
 
 
 def check_logfmt(text: str) -> None:
@@ -185,7 +201,12 @@ OUTPUTS: dict[str, Output] = {
     "service discovery": (lambda site: site.page("/sd/cameras"), check_targets),
     "service discovery of printers": (lambda site: site.page("/sd/printers"), check_printers),
     "probe over HTTP": (lambda site: site.page(f"/probe?target={site.printer}"), check_one_printer),
-    "landing page": (lambda site: site.page("/"), check_page),
+    "status page": (lambda site: site.page("/"), check_page),
+    "page of a printer": (lambda site: site.page("/printers/harmful"), check_page),
+    "page of a camera": (lambda site: site.page(f"/cameras/{MAC}"), check_page),
+    "API": (lambda site: site.page("/api/export"), check_api),
+    "API of a printer": (lambda site: site.page("/api/printers/harmful"), check_api),
+    "API of a camera": (lambda site: site.page(f"/api/cameras/{MAC}"), check_api),
     "log in logfmt": (lambda site: site.log("logfmt"), check_logfmt),
     "log in JSON": (lambda site: site.log("json"), check_json_log),
     "probe": (lambda site: site.command("probe", site.printer), check_lines),
@@ -200,7 +221,7 @@ OUTPUTS: dict[str, Output] = {
 async def test_no_output_shows_more_than_letters_of_what_devices_say(output: str, site: Site) -> None:
     make, check = OUTPUTS[output]
     text = await make(site)
-    assert [char for char in set(text) if not char.isprintable() and char != "\n"] == []
+    assert [char for char in set(text) if not char.isprintable() and char not in OURS] == []
     check(text)
 
 

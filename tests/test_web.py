@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.cameras.model import Camera, Device, Status, View
-from exporter.config import ConfigError, Fault
+from exporter.config import ConfigError, Fault, Prometheus
 from exporter.metrics import families as f
 from exporter.metrics.exporter import Self, self_registry
 from exporter.metrics.lines import Lines, LineWriter, label_pairs
@@ -81,6 +81,7 @@ class FakeExporter:
 
     shown: Picture = field(default_factory=lambda: Picture(0.0, UTC, (), ()))
     allows_actions: bool = False
+    prometheus: Prometheus | None = None
 
     async def picture(self) -> Picture:
         return self.shown
@@ -299,12 +300,11 @@ async def test_the_scrapers_timeout_is_passed_on() -> None:
     assert exporter.scrapes == [9.5]
 
 
-async def test_the_landing_page_leads_to_the_metrics() -> None:
+async def test_the_status_page_leads_to_the_metrics() -> None:
     async with serving(FakeExporter(), telemetry_path="/m<e>trics") as client:
         status, kind, body = await fetch(client, "/")
         assert (status, kind) == (200, "text/html; charset=utf-8")
         assert b'href="m&lt;e&gt;trics"' in body
-        assert b"Printers in the inventory: 3. Cameras known: 2." in body
         assert (await fetch(client, "/m<e>trics"))[0] == 200
         assert (await fetch(client, "/metrics"))[0] == 404
 

@@ -34,6 +34,8 @@ class Picture:
     search_interval: float | None = None
     """Seconds between searches that nobody asks for; None where cameras are not searched for."""
     grafana_url: str = ""
+    troubles: Sequence[str] = ()
+    """What is wrong with the exporter itself, a sentence each."""
 
     def local(self, at: float) -> datetime:
         """Return a moment in the time zone of the config."""

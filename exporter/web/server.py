@@ -1,6 +1,5 @@
 """Routes and the listener."""
 
-import html
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
@@ -9,13 +8,12 @@ from typing import Protocol
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from exporter import __version__
 from exporter.cameras.model import View
 from exporter.config import ConfigError
 from exporter.metrics.families import PRINTER_FAMILIES
 from exporter.metrics.lines import Lines
 from exporter.unlisted import TargetError
-from exporter.web import api, discovery, exposition
+from exporter.web import api, discovery, exposition, pages
 from exporter.web.discovery import Entry
 from exporter.web.exposition import Group
 from exporter.web.guard import guard, same_site
@@ -31,20 +29,8 @@ COLLECTABLE = POLLED | {"self"}
 
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
-_LANDING = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>printcam-exporter</title></head>
-<body><h1>printcam-exporter</h1>
-<p>Version {version}. Printers in the inventory: {printers}. Cameras known: {cameras}.</p>
-<ul><li><a href="{metrics}">Metrics</a></li>
-<li><a href="{metrics}?collect[]=self">Metrics of the exporter alone</a></li>
-<li><a href="sd/printers">Printers, for Prometheus' service discovery and /probe?target=</a></li>
-<li><a href="sd/cameras">Cameras at their present addresses, for Prometheus' service discovery</a></li>
-<li><a href="-/healthy">Health</a></li><li><a href="-/ready">Readiness</a></li></ul>
-</body></html>
-"""
 
-
-class Exporter(api.Source, Protocol):
+class Exporter(pages.Source, Protocol):
     """What the routes need of the running exporter."""
 
     @property
@@ -87,8 +73,10 @@ def application(
     exporter: Exporter, *, telemetry_path: str = "/metrics", web_config: Callable[[], WebConfig] = WebConfig
 ) -> web.Application:
     """Return the application with all routes; `web_config` is asked for each request who may come in."""
-    routes = _Routes(exporter, telemetry_path)
-    app = web.Application(middlewares=[api.errors, guard(web_config), same_site])
+    routes = _Routes(exporter)
+    workshop = Workshop()
+    shown = pages.Pages(exporter, workshop, telemetry_path)
+    app = web.Application(middlewares=[api.errors, pages.missing(shown), guard(web_config), same_site])
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
         """Reach errors and streams too, which a middleware does not."""
@@ -100,12 +88,11 @@ def application(
     app.on_response_prepare.append(add_headers)
     # Without HEAD: it would poll a whole fleet for an answer without a body.
     app.router.add_get(telemetry_path, routes.metrics, allow_head=False)
-    if telemetry_path != "/":
-        app.router.add_get("/", routes.landing)
     app.router.add_get("/probe", routes.probe, allow_head=False)
     app.router.add_get("/sd/printers", routes.printer_targets)
     app.router.add_get("/sd/cameras", routes.camera_targets)
-    api.add_routes(app, exporter, Workshop())
+    api.add_routes(app, exporter, workshop)
+    pages.add_routes(app, shown, with_overview=telemetry_path != "/")
     app.router.add_get("/-/healthy", routes.healthy)
     app.router.add_get("/-/ready", routes.ready)
     app.router.add_post("/-/reload", routes.reload)
@@ -141,9 +128,8 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 
 class _Routes:
-    def __init__(self, exporter: Exporter, telemetry_path: str) -> None:
+    def __init__(self, exporter: Exporter) -> None:
         self._exporter = exporter
-        self._telemetry_path = telemetry_path
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         wanted = set(request.query.getall("collect[]", [])) or COLLECTABLE
@@ -182,15 +168,6 @@ class _Routes:
                 await response.write(chunk)
             await response.write_eof()
         return response
-
-    async def landing(self, _request: web.Request) -> web.Response:
-        text = _LANDING.format(
-            version=html.escape(__version__),
-            printers=self._exporter.printer_count,
-            cameras=self._exporter.camera_count,
-            metrics=html.escape(self._telemetry_path.lstrip("/")),
-        )
-        return web.Response(text=text, content_type="text/html")
 
     async def printer_targets(self, _request: web.Request) -> web.Response:
         return web.json_response(discovery.printer_targets(self._exporter.printer_entries()))

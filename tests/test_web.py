@@ -304,7 +304,7 @@ async def test_the_status_page_leads_to_the_metrics() -> None:
     async with serving(FakeExporter(), telemetry_path="/m<e>trics") as client:
         status, kind, body = await fetch(client, "/")
         assert (status, kind) == (200, "text/html; charset=utf-8")
-        assert b'href="m&lt;e&gt;trics"' in body
+        assert b'href="./m&lt;e&gt;trics"' in body
         assert (await fetch(client, "/m<e>trics"))[0] == 200
         assert (await fetch(client, "/metrics"))[0] == 404
 

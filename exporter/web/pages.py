@@ -204,6 +204,7 @@ def missing(pages: Pages) -> Middleware:
         except web.HTTPNotFound as error:
             if "text/html" not in request.headers.get("Accept", "") or request.path.startswith(api.PREFIX):
                 raise
-            return await pages.missing((error.text or "").strip(), request.path.count("/") - 1)
+            is_told = error.text != f"{error.status}: {error.reason}"
+            return await pages.missing((error.text or "").strip() if is_told else "", request.path.count("/") - 1)
 
     return answer

@@ -18,10 +18,12 @@ from exporter.config import ConfigError, Prometheus
 from exporter.state import Changes, Event
 from exporter.web import forecasts
 from exporter.web.forecasts import NOT_CONFIGURED, Forecasts, Left
+from tests.support import history
 from tests.support.agents import own_address
 from tests.support.chaos import LIMIT, Exporter, exporting
 from tests.support.fleets import many
 from tests.support.lag import lag
+from tests.support.prometheus import Prometheus as PrometheusServer
 from tests.test_api import MAC, office, one_printer
 from tests.test_web import FakeExporter, serving
 
@@ -377,3 +379,13 @@ async def test_another_prometheus_is_asked_at_once_and_the_old_answer_forgotten(
         assert not asked.current().left
         assert set((await known(asked)).left) == {("A/B ?", "b")}
         await asked.close()
+
+
+async def test_the_rules_of_a_real_prometheus_give_a_forecast(seeded: PrometheusServer) -> None:
+    asked = Forecasts(lambda: Prometheus(url=seeded.url), now=lambda: history.END)
+    found = await known(asked)
+    await asked.close()
+    assert found.remark == ""
+    assert all(0 <= left.days < 10_000 for left in found.left.values())
+    assert {left.trusted for left in found.left.values()} == {True, False}
+    assert all(printer and supply for printer, supply in found.left)

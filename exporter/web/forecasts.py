@@ -44,10 +44,14 @@ _EMPTY = "There is no forecast yet: the recording rules in Prometheus need three
 
 
 class Forecasts:
-    """The last forecast of the Prometheus that `settings` names when it is asked; None for nobody."""
+    """The last forecast of the Prometheus that `settings` names when it is asked; None for nobody.
 
-    def __init__(self, settings: Callable[[], Prometheus | None]) -> None:
+    `now` is the time of day in Unix seconds.
+    """
+
+    def __init__(self, settings: Callable[[], Prometheus | None], now: Callable[[], float] = time.time) -> None:
         self._settings = settings
+        self._now = now
         self._asked: Prometheus | None = None
         self._begun = -math.inf
         self._known = _PENDING
@@ -75,8 +79,8 @@ class Forecasts:
     async def _ask(self, settings: Prometheus) -> None:
         try:
             async with Client(settings, timeout=_TIMEOUT) as client:
-                now = time.time()
-                days, trusted = await client.query(_DAYS, now), await client.query(_TRUSTED, now)
+                at = self._now()
+                days, trusted = await client.query(_DAYS, at), await client.query(_TRUSTED, at)
         except PrometheusError as error:
             if times := self._failures.failed("forecast", at=time.monotonic()):
                 log.warning("no forecast", extra={"error": error, "failures": times})

@@ -286,14 +286,19 @@ class App:
         await self.cycle.refresh(device, max(0.0, until - asyncio.get_running_loop().time()))
         if self._unlisted.holds(device):
             return render(device.printer, device.record, self._place(device))
-        if self.saver and not self.cycle.rounds.closed:
-            self.saver.start()  # where printers are asked for one by one, rounds are rare
+        self._save_soon()
         return self._lines.get(device.printer.name, {})
 
     async def poll(self, name: str, timeout: float) -> None:
         """Poll a printer of the inventory now, unless that was done just so; wait for at most `timeout` seconds."""
         if device := self.cycle.devices.get(name):
             await self.cycle.refresh(device, timeout)
+            self._save_soon()
+
+    def _save_soon(self) -> None:
+        """Save what a single poll has led to: where printers are asked for one by one, rounds are rare."""
+        if self.saver and not self.cycle.rounds.closed:
+            self.saver.start()
 
     def _listed(self, target: str) -> Device | None:
         """Return the printer of this name, else the one at this host; raises TargetError when there are several."""

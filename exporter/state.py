@@ -282,7 +282,10 @@ class Keeper:
     async def events(self, devices: Iterable[Key]) -> dict[Key, list[Event]]:
         """Return what was written of each device, the oldest first; raises StateError."""
         wanted = tuple(devices)
-        read = lambda: {device: self._state.events(*device) for device in wanted}  # noqa: E731
+
+        def read() -> dict[Key, list[Event]]:
+            return {device: self._state.events(*device) for device in wanted}
+
         return await self._alone(lambda: asyncio.to_thread(read))
 
     async def save(self, changes: Changes) -> Conflict | None:

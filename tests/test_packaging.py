@@ -89,7 +89,7 @@ def test_the_wheel_holds_the_package_with_its_types_and_nothing_else(wheel: Path
     assert {name.split("/")[0] for name in names} == {"exporter", f"printcam_exporter-{__version__}.dist-info"}
     assert "exporter/py.typed" in names
     assert f"printcam_exporter-{__version__}.dist-info/licenses/LICENSE" in names
-    here = {str(file.relative_to(ROOT)) for file in (ROOT / "exporter").rglob("*.py")}
+    here = {str(file.relative_to(ROOT)) for file in (ROOT / "exporter").rglob("*.*") if "__pycache__" not in file.parts}
     assert here <= set(names)
 
 

@@ -15,13 +15,16 @@ from pydantic import SecretStr
 from yarl import URL
 
 from exporter.config import ConfigError, Prometheus
+from exporter.printers.lifecycle import Life
+from exporter.printers.model import Counters
 from exporter.state import Changes, Event
 from exporter.web import forecasts
+from exporter.web.detail import printer_detail
 from exporter.web.forecasts import NOT_CONFIGURED, Forecasts, Left
 from tests.support import history
 from tests.support.agents import own_address
 from tests.support.chaos import LIMIT, Exporter, exporting
-from tests.support.fleets import many
+from tests.support.fleets import many, printer, snapshot
 from tests.support.lag import lag
 from tests.support.prometheus import Prometheus as PrometheusServer
 from tests.test_api import MAC, office, one_printer
@@ -136,6 +139,18 @@ async def test_a_printer_has_a_page_with_everything_known() -> None:
         "engineering",
     ):
         assert text in shown or text.lower() in shown, text
+
+
+def test_makers_counters_stand_with_what_is_counted_apart_from_them() -> None:
+    counters = Counters((("print", "mono", 7), ("copy", "color", 8)), scans=9, large=1)
+    shown = printer_detail(printer(said=snapshot(counters=counters)), (), NOT_CONFIGURED)
+    assert shown.functions == [("print", "mono", 7), ("copy", "color", 8), ("scans", "", 9), ("large", "", 1)]
+
+
+def test_months_are_bars_the_latest_first() -> None:
+    entry = printer(life=Life(months={"2026-09": 50, "2026-10": 200}, month="2026-10"))
+    months = printer_detail(entry, (), NOT_CONFIGURED).months
+    assert [(each.month, each.pages, each.width) for each in months] == [("2026-10", 200, 100), ("2026-09", 50, 25)]
 
 
 async def test_what_happened_is_told_in_words_the_latest_first() -> None:

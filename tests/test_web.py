@@ -38,7 +38,6 @@ def lines_of(name: str) -> Lines:
 @dataclass
 class FakeExporter:
     deadline: float = 20.0
-    printer_count: int = 3
     scrapes: list[float] = field(default_factory=list)
     faults: tuple[Fault, ...] = ()
     reloads: int = 0
@@ -57,7 +56,6 @@ class FakeExporter:
         )
     )
 
-    camera_count: int = 2
     kinds: list[set[str]] = field(default_factory=list)
     views: tuple[View, ...] = ()
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from exporter.cameras.model import View
 from exporter.printers.lifecycle import SupplyLife
-from exporter.printers.model import Alert, Bin, Counters, Tray
+from exporter.printers.model import Bin, Counters, Tray
 from exporter.state import Event
 from exporter.web import wording
 from exporter.web.discovery import Entry
@@ -37,7 +37,6 @@ class SupplyDetail:
     part: str
     tracked: float | None
     installed: float | None
-    replaced: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +65,12 @@ class PrinterDetail:
     since: float | None
     problems: Sequence[str]
     notes: Sequence[str]
-    alerts: Sequence[Alert]
     supplies: Sequence[SupplyDetail]
     trays: Sequence[Tray]
     bins: Sequence[Bin]
     covers: Sequence[tuple[str, bool]]
-    counters: Counters
+    functions: Sequence[tuple[str, str, int]]
+    """Function, color and pages; what is counted apart from them last."""
     pages_unit: str
     months: Sequence[Month]
     facts: Sequence[Fact]
@@ -97,12 +96,11 @@ def printer_detail(entry: Entry, happened: Iterable[Event], forecast: Forecast) 
         since=record.status.at if record.status else None,
         problems=tuple(problems(record)),
         notes=tuple(notes(entry)),
-        alerts=snapshot.alerts if snapshot else (),
         supplies=_supplies(entry, forecast),
         trays=snapshot.trays if snapshot else (),
         bins=snapshot.bins if snapshot else (),
         covers=snapshot.covers if snapshot else (),
-        counters=snapshot.counters if snapshot else Counters(),
+        functions=_functions(snapshot.counters) if snapshot else (),
         pages_unit=snapshot.pages_unit if snapshot else "",
         months=_months(record.life.recent_months),
         facts=_printer_facts(entry),
@@ -115,7 +113,6 @@ def _supplies(entry: Entry, forecast: Forecast) -> list[SupplyDetail]:
     if record.snapshot is None:
         return []
     rows = [supply.row for supply in record.snapshot.supplies]
-    counted = record.tally.replaced if record.tally else {}
     lives = record.life.supplies
     return [
         SupplyDetail(
@@ -124,7 +121,6 @@ def _supplies(entry: Entry, forecast: Forecast) -> list[SupplyDetail]:
             part=row.part,
             tracked=_tracked(lives.get(row.supply)),
             installed=lives[row.supply].installed if row.supply in lives else None,
-            replaced=counted.get(row.supply, 0),
         )
         for row, bar in zip(rows, bars(entry, forecast), strict=True)
     ]
@@ -132,6 +128,11 @@ def _supplies(entry: Entry, forecast: Forecast) -> list[SupplyDetail]:
 
 def _tracked(life: SupplyLife | None) -> float | None:
     return life.tracked_since or None if life else None
+
+
+def _functions(counters: Counters) -> list[tuple[str, str, int]]:
+    apart = (("scans", counters.scans), ("two-sided", counters.duplex), ("large", counters.large))
+    return [*counters.functions, *((name, "", number) for name, number in apart if number is not None)]
 
 
 def _months(pages: Mapping[str, int]) -> list[Month]:

@@ -34,18 +34,8 @@ class Exporter(pages.Source, Protocol):
     """What the routes need of the running exporter."""
 
     @property
-    def printer_count(self) -> int:
-        """How many printers the inventory has."""
-        ...
-
-    @property
     def registry(self) -> CollectorRegistry:
         """The metrics of the exporter itself."""
-        ...
-
-    @property
-    def camera_count(self) -> int:
-        """How many cameras are known."""
         ...
 
     def groups(self, kinds: Collection[str]) -> Sequence[Group]:

@@ -66,10 +66,12 @@ async def test_axe_finds_nothing_where_there_is_nothing_to_show() -> None:
         assert await found_wrong(tab, exporter, "/") == []
 
 
-async def test_axe_would_find_something() -> None:
+async def test_axe_and_the_browser_would_find_something() -> None:
     async with one_printer() as (exporter, _), browsing(exporter) as tab:
         await tab.run("document.querySelector('[for=status]').remove(); document.body.style.color = '#ccc'")
         found = " ".join(await tab.faults())
+        await tab.run(f"{LISTEN}; document.body.setAttribute('style', 'color: red')")
+        assert await tab.run("new Promise(done => setTimeout(() => done(refused), 50))") == ["style-src-attr"]
     assert "color-contrast" in found
     assert "select-name" in found
 

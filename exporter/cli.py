@@ -346,6 +346,8 @@ def _export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", nargs="?", type=Path, help="where to write it [standard output]")
     parser.add_argument("--with-secrets", action="store_true", help="include the secrets that the config holds")
     parser.add_argument("--force", action="store_true", help="overwrite the file")
+
+
 def _report_options(parser: argparse.ArgumentParser) -> None:
     report.add_options(parser, _shared_options())
 

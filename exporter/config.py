@@ -44,8 +44,8 @@ from exporter.configfaults import ConfigError as ConfigError  # noqa: PLC0414  (
 from exporter.configfaults import Fault as Fault  # noqa: PLC0414  (as above)
 from exporter.configfaults import Finding, KeysError, explained, faults, meant_or_known, name_in
 from exporter.configtypes import (
-    AccountPassword,
     DEFAULT_PORTS,
+    AccountPassword,
     AuthProtocol,
     BasicAuthUser,
     Clock,

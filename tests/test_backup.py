@@ -484,3 +484,24 @@ def test_a_state_file_that_is_damaged_says_what_to_do(run: Run, tmp_path: Path) 
     assert "move it and its -wal and -shm files away to begin anew" in err
     with pytest.raises(StateError):
         State(folder / "printcam.db")
+
+
+def test_a_backup_holds_the_printers_of_inventory_files(run: Run, tmp_path: Path) -> None:
+    text = "printers_files: ['lists/*.yaml', '/nonesuch/*.yaml']\nprinters: [{ name: A, host: 192.0.2.1 }]\n"
+    old = folder_with(tmp_path / "old", text)
+    (old / "lists").mkdir()
+    (old / "lists/b.yaml").write_text("# kept\n- { name: B, host: 192.0.2.2 }\n")
+    assert run(old, "export", "../b.json") == (0, "", "")
+    new = tmp_path / "new"
+    new.mkdir()
+    code, out, _ = run(new, "import", "../b.json")
+    assert (code, out.splitlines()[-1]) == (0, "  inventory files: 1, written: 1")
+    assert (new / "lists/b.yaml").read_text() == (old / "lists/b.yaml").read_text()
+    assert run(new, "export", "../again.json")[0] == 0
+    assert (tmp_path / "again.json").read_text() == (tmp_path / "b.json").read_text()
+    third = folder_with(tmp_path / "third", "printers: []\n", Changes())
+    assert run(third, "import", "../b.json")[0] == 0
+    assert yamlsource.read((third / "config.yaml").read_text()).data["printers_files"] == [
+        "lists/*.yaml",
+        "/nonesuch/*.yaml",
+    ]

@@ -260,9 +260,9 @@ async def test_a_listed_camera_that_is_no_longer_does_not_come_back_in_a_conflic
     site.cameras = f'known: [{{ mac: "{YARD}" }}]'
     async with site.watched() as app:
         await scraped(app)
+        await beside(site.state, Changes({(KIND, DOCK): dump(replace(camera(DOCK), first_seen=NOW))}))
         site.cameras = ""
         await app.reload()
-        await beside(site.state, Changes({(KIND, DOCK): dump(replace(camera(DOCK), first_seen=NOW))}))
         await scraped(app)
         await scraped(app)
         assert app.watch

@@ -253,7 +253,8 @@ printer_defaults: { protocol: ipp }
 printers: [{ name: A, host: a }]
 probe: { allow: [10.0.0.0/8] }
 """
-    assert not list(config.remarks(config.parse(text)))
+    loaded = config.parse(text)
+    assert not list(config.remarks(loaded, loaded.printers))
 
 
 # ---- the command

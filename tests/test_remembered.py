@@ -31,7 +31,8 @@ def life(unit: str, months: Mapping[str, int]) -> str:
 def known(path: Path, documents: Mapping[tuple[str, str], str], label: str = "") -> dict[str, Remembered]:
     with closing(State(path)) as state:
         assert state.write(Changes(documents))
-        return remembered(state, config.parse(CONFIG.format(path=path)), label)
+        loaded = config.parse(CONFIG.format(path=path))
+        return remembered(state, loaded, loaded.printers, label)
 
 
 def record(serial: str, address: str = "") -> str:

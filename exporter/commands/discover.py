@@ -16,7 +16,7 @@ from typing import TypeVar
 from rich.console import Console
 
 from exporter import config, configtypes
-from exporter.commands import kept
+from exporter.commands import inventory, kept
 from exporter.commands.kept import CommandError
 from exporter.commands.progress import Shown
 from exporter.config import Config, Printer
@@ -151,7 +151,7 @@ def _check_write(plan: Plan, path: Path) -> None:
 
 
 async def _run(options: argparse.Namespace, loaded: Config, plan: Plan, path: Path | None) -> int:
-    printers = loaded.printers
+    printers = await asyncio.to_thread(inventory.printers_of, loaded) if path else ()
     serials = await asyncio.to_thread(_known_serials, loaded, printers) if path else []
     listed, lost = await known(printers, serials)
     with Shown(Console(stderr=True)) as shown:

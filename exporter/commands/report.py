@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from exporter import configtypes
+from exporter.commands import inventory
 from exporter.commands.kept import CommandError
 from exporter.config import Config, Prometheus, system_zone
 from exporter.reports import periods
@@ -131,8 +132,9 @@ def _months(config: Config, label: str) -> Months:
             f"There is no state file {config.state_path} here: months before Prometheus are not in this.\n"
         )
         return {}
+    printers = inventory.printers_of(config)
     with closing(State(config.state_path, read_only=True)) as state:
-        return remembered(state, config, label)
+        return remembered(state, config, printers, label)
 
 
 async def _made(options: argparse.Namespace, settings: Prometheus, months: Months, zone: tzinfo) -> Report:

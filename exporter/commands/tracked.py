@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 from exporter import config, yamlsource
+from exporter.commands import inventory
 from exporter.commands.files import create, exists
 from exporter.commands.kept import CommandError, change_state, read_foreign
 from exporter.config import Config, ConfigFile
@@ -42,6 +43,7 @@ def import_tracker(file: Path, path: Path, *, write: bool, with_secrets: bool, n
     loaded, sections, says_default = _config(path, may_be_empty=not write)
     this_month = f"{datetime.fromtimestamp(now, loaded.zone):%Y-%m}"
     tracker = read_foreign(file, lambda data: tonertrack.read(data, this_month))
+    listed = inventory.printers_of(loaded)
     fresh, months = _Fresh(), 0
 
     def changes(state: State) -> Changes:
@@ -49,7 +51,7 @@ def import_tracker(file: Path, path: Path, *, write: bool, with_secrets: bool, n
         documents = {kind: state.documents(kind) for kind in (RECORD, ENGINE, IMPORTED)}
         try:
             records = {name: load_record(name, text).record for name, text in documents[RECORD].items()}
-            printers = named(tracker.printers, loaded.printers, records)
+            printers = named(tracker.printers, listed, records)
             changed, months = history(printers, documents)
         except ValueError as error:
             raise StateError(loaded.state_path, str(error)) from None

@@ -1,9 +1,9 @@
 """Months that the exporter keeps in its state: counted by itself, or brought along from another tool."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from exporter.config import UNASSIGNED, Config
+from exporter.config import UNASSIGNED, Config, Printer
 from exporter.printers import stored
 from exporter.printers.imported import imported_months
 from exporter.printers.lifecycle import Life
@@ -25,11 +25,11 @@ class Remembered:
     """Pages by calendar month (`2026-10`)."""
 
 
-def remembered(state: State, config: Config, label: str = "") -> dict[str, Remembered]:
+def remembered(state: State, config: Config, printers: Iterable[Printer], label: str = "") -> dict[str, Remembered]:
     """Return the months of all engines that have a name, by their keys; raises StateError.
 
-    Location and label are those of the config, else what was brought along. Where both counted a month, the larger
-    number holds: neither can have counted more than all of it.
+    Location and label are those of the inventory, `printers`, else what was brought along. Where both counted a month,
+    the larger number holds: neither can have counted more than all of it.
     """
     try:
         lives = {key: stored.load_life(key, text) for key, text in state.documents(stored.ENGINE).items()}
@@ -39,7 +39,7 @@ def remembered(state: State, config: Config, label: str = "") -> dict[str, Remem
     brought = imported_months(state, config.state_path)
     names = {key: each.name for key, each in brought.items()}
     names |= {stored.engine_of(name, kept.record.serial): name for name, kept in records.items()}
-    listed = {printer.name: printer for printer in config.printers}
+    listed = {printer.name: printer for printer in printers}
     found: dict[str, Remembered] = {}
     for key, name in names.items():
         life, other = lives.get(key, Life()), brought.get(key)

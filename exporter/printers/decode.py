@@ -1,6 +1,7 @@
 """Raw values to model, pure: `structure` for what does not move, `snapshot` for what one poll brought."""
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -437,8 +438,8 @@ _ENTRY_OF = {column.name: f"{table.entry}.{column.number}" for table in mib.TABL
 
 
 def _instance(column: str, index: tuple[int, ...], cells: Cells) -> str:
-    """Return the OID of a cell that the structure walk found, else ""."""
-    return f"{_ENTRY_OF[column]}.{'.'.join(map(str, index))}" if column in cells else ""
+    """Return the OID of a cell that the structure walk found, else ""; printers share the same ones."""
+    return sys.intern(f"{_ENTRY_OF[column]}.{'.'.join(map(str, index))}") if column in cells else ""
 
 
 def _volatile(system: Cells, own: Tables) -> Iterator[str]:

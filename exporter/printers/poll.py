@@ -30,13 +30,17 @@ _UPTIME_TOLERANCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """The structure, when it was read and is to be read again (monotonic), what would show that it moved, and where."""
+    """The structure, when it was read and is to be read again (monotonic), what would show that it moved, and where.
+
+    `watched` are the values of the structure's watched instances, `answered` the volatile ones that had any.
+    """
 
     shape: Structure
     reader: decode.Reader
     read_at: float
     good_until: float
-    values: dict[str, Value]
+    watched: tuple[Value | None, ...]
+    answered: frozenset[str]
     context: str
 
 
@@ -141,7 +145,10 @@ class PrinterPoller:
         values = await self._client.get(shape.volatile)
         is_doubtful = len(shape.volatile) <= 1 or self._client.faults > 0
         max_age = _DOUBTFUL_STRUCTURE_MAX_AGE if is_doubtful else _STRUCTURE_MAX_AGE
-        return _Memory(shape, decode.Reader(shape), read_at, read_at + max_age, values, self._client.context), values
+        watched = tuple(map(values.get, shape.watched))
+        answered = frozenset(oid for oid in shape.volatile if oid in values)
+        good_until, context = read_at + max_age, self._client.context
+        return _Memory(shape, decode.Reader(shape), read_at, good_until, watched, answered, context), values
 
     async def _read_standard(self) -> tuple[dict[str, Value], decode.Tables]:
         """Read the system group and the tables of the standard's MIBs."""
@@ -209,10 +216,10 @@ class PrinterPoller:
         if self._has_restarted(values.get(SYS_UPTIME)):
             self._client.forget()
             return True
-        if any(memory.values.get(oid) != values.get(oid) for oid in memory.shape.watched):
+        if memory.watched != tuple(map(values.get, memory.shape.watched)):
             return True
         age = self._monotonic() - memory.read_at
-        return age > _LOST_ROWS_MIN_AGE and not memory.values.keys() <= values.keys()
+        return age > _LOST_ROWS_MIN_AGE and not memory.answered <= values.keys()
 
     def _has_restarted(self, uptime: Value | None) -> bool:
         """Tell whether sysUpTime went back, or forward by more than time did: then it is another agent."""

@@ -1,6 +1,7 @@
 """Builds the parts from the config; starts, reloads and stops them."""
 
 import asyncio
+import functools
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -195,7 +196,7 @@ class App:
             yield self._entry(device)
 
     def _entry(self, device: Device) -> Entry:
-        return Entry(device.printer, device.record, self._place(device))
+        return Entry(device.printer, device.record, self._place_of(device))
 
     def camera_views(self) -> list[View]:
         """Return every camera known, by MAC."""
@@ -285,7 +286,7 @@ class App:
         device = self._listed(target) or await self._unlisted.find(target)
         await self.cycle.refresh(device, max(0.0, until - asyncio.get_running_loop().time()))
         if self._unlisted.holds(device):
-            return render(device.printer, device.record, self._place(device))
+            return render(device.printer, device.record, self._place_of(device))
         self._save_soon()
         return self._lines.get(device.printer.name, {})
 
@@ -347,6 +348,7 @@ class App:
         self._unlisted = self._no_unlisted(config)
         self.searches.polling = config.polling
         self._lines = {}
+        self._renderers = {}
         self._take_printers_of(on, keep=unchanged)
 
     def _take_printers_of(self, on: Occasion, *, keep: bool = True) -> None:
@@ -422,12 +424,13 @@ class App:
     def _render(self, device: Device) -> Lines:
         name = device.printer.name
         if name not in self._renderers or self._renderers[name].printer is not device.printer:
-            self._renderers[name] = Renderer(device.printer)
-        return self._renderers[name].render(device.record, self._place(device))
+            self._renderers[name] = Renderer(device.printer, functools.partial(self._place, device.printer))
+        return self._renderers[name].render(device.record)
 
-    def _place(self, device: Device) -> list[tuple[str, str]]:
-        printer = device.printer
-        address = device.record.address or printer.host
+    def _place_of(self, device: Device) -> list[tuple[str, str]]:
+        return self._place(device.printer, device.record.address or device.printer.host)
+
+    def _place(self, printer: Printer, address: str) -> list[tuple[str, str]]:
         told = printer.origin.location
         location, labels = self._config.place(printer.location, dict(printer.labels), address, told)
         return [("location", location), *labels]

@@ -40,22 +40,23 @@ _steady_record, _steady_snapshot, _steady_life = (
 
 
 class Renderer:
-    """Writes the lines of one printer; a part that rests on nothing new is not written again."""
+    """Writes the lines of one printer; a part that rests on nothing new is not written again.
 
-    def __init__(self, printer: Printer) -> None:
+    `place` returns the printer's location and user labels when it is at an address.
+    """
+
+    def __init__(self, printer: Printer, place: Callable[[str], Iterable[tuple[str, str]]]) -> None:
         self.printer = printer
+        self._labels = Memo(lambda address: label_pairs((("printer", printer.name), *place(address))))
         self._written: dict[Write, Memo[..., Lines]] = {}
         self._steady: tuple[object, ...] = ()
         self._steady_lines: Lines = {}
 
-    def render(self, record: Record, place: Sequence[tuple[str, str]]) -> Lines:
-        """Return the lines; `place` is the printer's location and user labels.
-
-        After a restart, and before its first poll ends, that is what was kept.
-        """
+    def render(self, record: Record) -> Lines:
+        """Return the lines; after a restart, and before its first poll ends, that is what was kept."""
         if record.status is None:
             return {}
-        labels = label_pairs((("printer", self.printer.name), *place))
+        labels = self._labels(record.address or self.printer.host)
         snapshot = _steady_snapshot(record.snapshot) if record.snapshot else None
         steady = (labels, _steady_record(record), snapshot, _steady_life(record.life))
         if steady != self._steady:
@@ -74,7 +75,7 @@ class Renderer:
 
 def render(printer: Printer, record: Record, place: Sequence[tuple[str, str]]) -> Lines:
     """Return the lines of a printer that is shown once."""
-    return Renderer(printer).render(record, place)
+    return Renderer(printer, lambda _: place).render(record)
 
 
 def _lines(write: Write, labels: str, *inputs: object) -> Lines:

@@ -26,9 +26,9 @@ async def office_metrics() -> str:
         text = office.config_text()
         app = App(lambda: config.parse(text), now=lambda: NOW)
         await app.start()
+        await app.searches.join(10)
         for _ in range(POLLS):
             await asyncio.gather(*map(app.cycle.poll, app.cycle.devices.values()))
-        await app.searches.join(10)
         assert app.watch
         await app.watch.search()
         exposed = b"".join(exposition.stream("", app.groups(["printers", "cameras"]), None)).decode()

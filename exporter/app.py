@@ -51,6 +51,8 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
+# Seconds for which a page waits for the first cycle.
+_FIRST_LOOK = 1.5
 # Devices looked at, or cameras rendered, before the loop has its turn.
 _SLICE = 100
 
@@ -208,7 +210,12 @@ class App:
         return self._entry(device) if device else None
 
     async def picture(self) -> Picture:
-        """Return all that is shown of the devices, put together with pauses: a scrape may be waiting for the loop."""
+        """Return all that is shown of the devices, put together with pauses: a scrape may be waiting for the loop.
+
+        Who looks before anything was scraped starts the first cycle, and is shown what came of it soon.
+        """
+        if self.cycle.rounds.finished == 0:
+            await self.cycle.rounds.join(_FIRST_LOOK)
         cameras = each_view(self.watch.registry, self._config) if self.watch else ()
         return Picture(
             at=self._now(),

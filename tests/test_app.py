@@ -90,6 +90,14 @@ async def test_nothing_is_shown_of_a_printer_before_its_first_poll_ends() -> Non
         assert len(list(app.printer_lines())) == 1
 
 
+async def test_who_looks_before_anything_was_scraped_starts_the_first_cycle() -> None:
+    async with agent() as host, running(f'printers: [{{ name: One, host: "{host}" }}]') as (app, _):
+        first = await app.picture()
+        again = await app.picture()
+        assert [entry.record.up for entry in first.printers] == [True]
+        assert [entry.record.polls for entry in again.printers] == [1]
+
+
 async def test_location_and_labels_come_from_the_printer_else_from_its_network() -> None:
     address = own_address()
     text = f"""

@@ -823,7 +823,7 @@ def parse(
         raise ConfigError((Fault(source, error.line, "", error.message),)) from None
     file, findings = _validated(document, Surroundings(environ, folder))
     findings += [*repeated(document), *_nothing_to_watch(document), *_late_window(document)]
-    findings += [*_twins(document), *_unknown_credentials(document), *_of_other_protocol(document)]
+    findings += [*_twins(document), *_unknown_credentials(document), *of_other_protocol(document)]
     if file is None or findings:
         # Raised outside of any `except`: pydantic's own error knows the input, secrets included.
         raise ConfigError(faults(findings, document, source, _schema()))
@@ -1057,8 +1057,8 @@ def _option(document: yamlsource.Document, entry: yamlsource.Mapping, key: str) 
     return entry.get(key, _section(document, "printer_defaults").get(key))
 
 
-def _of_other_protocol(document: yamlsource.Document) -> Iterator[Finding]:
-    """What a printer's entry says that its protocol has no use for."""
+def of_other_protocol(document: yamlsource.Document) -> Iterator[Finding]:
+    """Yield a finding for each key of a printer that its protocol has no use for."""
     for path, entry in _entries(document, "printers"):
         protocol = _protocol(document, entry)
         for key in _SNMP_ONLY if protocol in _IPP else _IPP_ONLY if protocol == "snmp" else ():
@@ -1081,13 +1081,13 @@ def _unknown_credentials(document: yamlsource.Document) -> Iterator[Finding]:
         for path, entry in _entries(document, "printers")
         if "credentials" not in {*entry, *shared} and _protocol(document, entry) not in _IPP
     )
-    are_asked = _section(document, "probe").get("allow") and _protocol(document, shared) not in _IPP
-    if "default" not in known and "credentials" not in shared and are_asked:
-        message = 'no "default" here, with which hosts of probe.allow could be asked'
-        yield Finding(("snmp", "credentials"), message)
-    if "default" not in known and "credentials" not in shared and _section(document, "discovery").get("print_servers"):
-        message = 'no "default" here, with which printers of discovery.print_servers could be asked'
-        yield Finding(("snmp", "credentials"), message)
+    if "default" not in known and "credentials" not in shared and _protocol(document, shared) not in _IPP:
+        if _section(document, "probe").get("allow"):
+            message = 'no "default" here, with which hosts of probe.allow could be asked'
+            yield Finding(("snmp", "credentials"), message)
+        if _section(document, "discovery").get("print_servers"):
+            message = 'no "default" here, with which printers of discovery.print_servers could be asked'
+            yield Finding(("snmp", "credentials"), message)
     if "default" not in known and (first := next(nameless, None)):
         message = f'no "default" here, but the printer in line {document.line(first)} names no other'
         yield Finding(("snmp", "credentials"), message)

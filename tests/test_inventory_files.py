@@ -117,6 +117,14 @@ def test_letters_that_json_writes_as_escapes_are_read() -> None:
             "- { name: A, host: a, credentials: onw }",
             '1: printers[0].credentials: no such name in snmp.credentials of the config; did you mean "own"?',
         ),
+        (
+            "- { name: A, host: a, protocol: ipp, credentials: own }",
+            "1: printers[0].credentials: needs protocol: snmp, and this printer is asked over ipp",
+        ),
+        (
+            "- { name: A, host: a, ipp_path: /ipp }",
+            "1: printers[0].ipp_path: needs protocol: ipp or ipps, and this printer is asked over snmp",
+        ),
         ("- targets: 7", "1: targets: expected a list of hosts"),
         ("- targets:\n  - [a]", "1: targets: expected a list of hosts"),
         ("- targets: [a]\n  label: { x: y }", '2: unknown key "label" beside targets; known here: labels, targets'),
@@ -147,6 +155,19 @@ def test_printers_that_name_no_credentials_need_a_default() -> None:
     shared = config.parse("snmp: { credentials: { own: { version: 1, community: x } } }\nprinters: []\n").shared
     with pytest.raises(ConfigError, match=r"b1.yaml:1: printers\[0\].*: no such name in snmp.credentials"):
         parse("- { name: A, host: a }", "b1.yaml", shared)
+    (printer,) = parse("- { name: A, host: a, protocol: ipp }", "b1.yaml", shared)
+    assert printer.protocol == "ipp"
+
+
+def test_what_a_protocol_has_no_use_for_and_which_printers_are_one_is_seen_with_the_defaults_of_the_config() -> None:
+    no_default = "snmp: { credentials: { own: { version: 1, community: x } } }\nprinters: []\n"
+    shared = config.parse(f"{no_default}printer_defaults: {{ protocol: ipps }}\n").shared
+    with pytest.raises(ConfigError) as caught:
+        parse("- { name: A, host: a, device: 1 }\n- { name: B, host: 'a:631' }\n", "b1.yaml", shared)
+    assert [(fault.line, fault.path) for fault in caught.value.faults] == [
+        (1, "printers[0].device"),
+        (2, "printers[1].host"),
+    ]
 
 
 # ---- when they are read

@@ -13,7 +13,17 @@ from typing import Annotated, Any, Final
 from pydantic import ValidationError
 
 from exporter import yamlsource
-from exporter.config import Config, Origin, Printer, PrinterEntry, Shared, read_text, repeated, twin_printers
+from exporter.config import (
+    Config,
+    Origin,
+    Printer,
+    PrinterEntry,
+    Shared,
+    of_other_protocol,
+    read_text,
+    repeated,
+    twin_printers,
+)
 from exporter.configfaults import ConfigError, Fault, Finding, explained, faults, meant_or_known
 from exporter.configtypes import Section, or_empty
 from exporter.discovery import filesd
@@ -65,7 +75,9 @@ def parse(text: str, source: str, shared: Shared) -> tuple[Printer, ...]:
     has_groups = filesd.has_groups(document)
     document, findings = filesd.expanded(document)
     entries, more = _validated(document)
-    findings += [*more, *repeated(document), *twin_printers(document), *_unknown_credentials(document, shared)]
+    whole = _inheriting(document, shared)
+    findings += [*more, *repeated(document), *twin_printers(whole), *of_other_protocol(whole)]
+    findings += _unknown_credentials(document, shared)
     if findings:
         # Raised outside of any `except`: pydantic's own error knows the input.
         found = faults(findings, document, source, _SCHEMA)
@@ -86,10 +98,23 @@ def _validated(document: yamlsource.Document) -> tuple[tuple[PrinterEntry, ...],
 _SCHEMA: Final[dict[str, Any]] = InventoryFile.model_json_schema()
 
 
+def _inheriting(document: yamlsource.Document, shared: Shared) -> yamlsource.Document:
+    """Return a document with what `printer_defaults` of the config says of how printers are asked."""
+    whole, defaults = yamlsource.Mapping(), yamlsource.Mapping()
+    for key, value in document.data.items():
+        whole.add(key, value, document.data.lines[key])
+    defaults.add("protocol", shared.defaults.protocol, 0)
+    defaults.add("ipp_path", shared.defaults.ipp_path, 0)
+    whole.add("printer_defaults", defaults, 0)
+    return yamlsource.Document(whole)
+
+
 def _unknown_credentials(document: yamlsource.Document, shared: Shared) -> Iterator[Finding]:
     listed = document.data.get("printers")
     for index, entry in enumerate(listed if isinstance(listed, list) else ()):
-        name = entry.get("credentials", shared.defaults.credentials) if isinstance(entry, yamlsource.Mapping) else None
+        if not isinstance(entry, yamlsource.Mapping) or entry.get("protocol", shared.defaults.protocol) != "snmp":
+            continue
+        name = entry.get("credentials", shared.defaults.credentials)
         if isinstance(name, str) and name not in shared.credentials:
             message = f"no such name in snmp.credentials of the config{meant_or_known(name, shared.credentials)}"
             yield Finding(("printers", index, "credentials"), message)

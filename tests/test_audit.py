@@ -29,8 +29,9 @@ def test_a_line_says_what_changed_and_who_said_so() -> None:
         ADDED,
         Change("renamed", "New", "2001:db8::1 1161 2", "print_server", "windows://dc3", "Old"),
         Change("address_changed", "Moves", "hp3.example.com 161", "config", "", "10.0.0.3 161"),
+        Change("address_changed", "Port", "10.0.0.4 631 /p 2", "config", "", "10.0.0.4 631 /p"),
     ]
-    first, second, third = map(json.loads, lines(changes, AT, "reload"))
+    first, second, third, fourth = map(json.loads, lines(changes, AT, "reload"))
     when = {"time": "2026-09-21T14:13:20.250Z"}
     assert first == when | {
         "change": "added",
@@ -62,6 +63,7 @@ def test_a_line_says_what_changed_and_who_said_so() -> None:
         "by": "config",
         "on": "reload",
     }
+    assert (fourth["ipp_path"], fourth["previous_ipp_path"]) == ("/p 2", "/p")
 
 
 def test_the_first_start_is_one_line_however_many_printers_there_are() -> None:

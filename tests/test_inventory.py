@@ -146,6 +146,12 @@ def test_a_printer_that_a_server_tells_of_has_the_defaults_or_the_credentials_th
     assert (first.labels, first.interval, second.device, third.port) == ((("a", "b"),), 300.0, 2, 1161)
 
 
+def test_a_printer_that_a_server_tells_of_is_asked_at_the_port_of_the_protocol_that_is_the_default() -> None:
+    of = configured("printers: []\nprinter_defaults: { protocol: ipps }\n")
+    first, second = inventory(of, told("A", "10.0.0.2"), told("B", "10.0.0.3", port=1161)).printers
+    assert [(each.protocol, each.port) for each in (first, second)] == [("ipps", 631), ("ipps", 1161)]
+
+
 def test_only_the_place_that_nobody_else_says_is_the_one_of_the_print_server() -> None:
     of = configured(
         "locations: [{ network: 10.1.0.0/16, location: Network }]\nprinters: []\n",
@@ -220,6 +226,15 @@ def test_printers_behind_one_host_are_several_where_each_says_which_it_is() -> N
     assert names(inventory(of, files="[{name: B, host: 10.0.0.1, device: 2}]")) == ["A", "B"]
     assert names(inventory(of, files="[{name: B, host: 10.0.0.1, device: 1}]")) == ["A"]
     assert names(inventory(of, files="[{name: B, host: 10.0.0.1}]")) == ["A"]
+
+
+def test_printers_behind_one_host_over_ipp_are_several_where_their_paths_differ() -> None:
+    defaults = "printer_defaults: { protocol: ipp, ipp_path: /ipp/port1 }\n"
+    of = configured(f"printers: [{{ name: A, host: gate }}]\n{defaults}")
+    both = inventory(of, files="[{ name: B, host: gate, ipp_path: /p 2 }, { name: D, host: gate, protocol: snmp }]")
+    assert list(both.listings) == ["gate 631 /ipp/port1", "gate 631 /p 2", "gate 161"]
+    assert names(both) == ["A", "B", "D"]
+    assert names(inventory(of, files="[{name: C, host: gate}]")) == ["A"]
 
 
 # ---- what changed

@@ -40,8 +40,9 @@ def lines(changes: Iterable[Change], at: float, on: Occasion) -> Iterator[str]:
 
 
 def _place(identity: str, prefix: str = "") -> dict[str, str | int]:
-    host, port, *device = identity.split(" ")
-    return {f"{prefix}host": host, f"{prefix}port": int(port), **{f"{prefix}device": int(each) for each in device}}
+    host, port, *rest = identity.split(" ", 2)
+    which = ((f"{prefix}ipp_path", each) if each.startswith("/") else (f"{prefix}device", int(each)) for each in rest)
+    return {f"{prefix}host": host, f"{prefix}port": int(port), **dict(which)}
 
 
 def first_line(printers: int, at: float) -> str:

@@ -75,9 +75,10 @@ class Inventory:
     conflicts: tuple[Conflict, ...] = ()
 
 
-def identity(host: str, port: int, device: int | None = None) -> str:
-    """Return what all spellings of one host, port and device share."""
-    return f"{plain_host(host)} {port}" + ("" if device is None else f" {device}")
+def identity(host: str, port: int, device: int | None = None, ipp_path: str = "") -> str:
+    """Return what all spellings of one host and port share, with what tells one printer there from the others."""
+    which = ipp_path if device is None else str(device)
+    return f"{plain_host(host)} {port} {which}" if which else f"{plain_host(host)} {port}"
 
 
 @functools.lru_cache(maxsize=16_384)
@@ -91,7 +92,11 @@ def plain_host(host: str) -> str:
 
 def identity_of(printer: Printer) -> str:
     """Return the identity of a printer."""
-    return identity(printer.host, printer.port, printer.device)
+    return identity(printer.host, printer.port, printer.device, _path(printer))
+
+
+def _path(printer: Printer) -> str:
+    return "" if printer.protocol == "snmp" else printer.ipp_path
 
 
 def merged(
@@ -127,9 +132,9 @@ def _not_listed(files: Sequence[Printer], earlier: Sequence[Printer], conflicts:
     """Yield the printers of files that nothing before them lists."""
     seen: dict[str, dict[int | None, Printer]] = {}
     for printer in earlier:
-        seen.setdefault(identity(printer.host, printer.port), {})[printer.device] = printer
+        seen.setdefault(identity(printer.host, printer.port, None, _path(printer)), {})[printer.device] = printer
     for printer in files:
-        there = seen.setdefault(identity(printer.host, printer.port), {})
+        there = seen.setdefault(identity(printer.host, printer.port, None, _path(printer)), {})
         other = (
             there.get(printer.device)
             or there.get(None)
@@ -203,7 +208,7 @@ def _told_by(tellers: Sequence[_Teller], shared: Printer, credentials: Mapping[s
         shared,
         name=found.name,
         host=found.host,
-        port=found.port,
+        port=shared.port if found.port == ANY_PORT else found.port,
         device=found.device,
         credentials=credentials.get(found.credentials, shared.credentials),
         origin=Origin("print_server", server.url, _location(tellers[0]), vanished),

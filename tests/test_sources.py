@@ -10,7 +10,7 @@ from exporter.config import Config
 from exporter.discovery import sources
 from exporter.discovery.files import Read, parse
 from exporter.discovery.found import Found
-from exporter.discovery.sources import ALL, LISTING, TOLD, Sources, key_of
+from exporter.discovery.sources import ALL, LISTING, TOLD, Sources, key_of, of_name
 from exporter.state import Key
 
 DC3, DC4 = "windows://dc3", "windows://dc4"
@@ -126,6 +126,18 @@ def test_a_printer_that_another_program_drops_is_gone_at_once() -> None:
     of.forget(key_of(DC3, HP))
     of.forget(key_of(DC4, HP))
     assert (told, taken(of)) == ([True], {"Hall": None})
+
+
+def test_a_printer_is_dropped_under_all_hosts_by_which_servers_know_it_before_it_was_ever_asked() -> None:
+    of, kept = Sources(), dict[Key, str]()
+    by = config.parse(f"printer_defaults: {{ protocol: ipp }}\ndiscovery: {{ print_servers: [{{ url: '{DC3}' }}] }}\n")
+    of.told(DC3, [Found("HP", "hp"), HALL, HP], AT, addresses={"hp": "10.0.0.1"}, forget_after=DAY)
+    assert list(taken(of, by)) == ["HP", "Hall"]
+    restarted(of, kept)
+    assert of_name(kept, "HP").keys() == {key_of(DC3, HP), key_of(DC3, Found("HP", "hp"))}
+    assert of.drop("HP")
+    assert list(taken(of, by)) == ["Hall"]
+    assert not of.drop("HP")
 
 
 @pytest.mark.parametrize(

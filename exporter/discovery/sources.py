@@ -5,7 +5,7 @@ Beside the config that is the files, as they were last read, and what each print
 
 import json
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Final, TypeVar
@@ -16,7 +16,7 @@ from exporter.config import Config
 from exporter.configtypes import split_host
 from exporter.discovery.files import Read
 from exporter.discovery.found import Found
-from exporter.discovery.inventory import Change, Inventory, Listing, Told, changes, identity, merged
+from exporter.discovery.inventory import Change, Inventory, Listing, Told, changes, identity, merged, plain_host
 from exporter.repeats import Repeats
 from exporter.state import Changes, Key
 from exporter.text import tidy
@@ -95,7 +95,8 @@ class Sources:
 
     def drop(self, name: str) -> bool:
         """Drop the printer with this name that only print servers tell of; return whether there was one."""
-        meant = _meant(self.inventory.listings, name)
+        all_told = [told for each in self._told.values() for told in each.values()]
+        meant = _meant(self.inventory.listings, name, all_told)
         keys = {(url, place) for url, each in self._told.items() for place, told in each.items() if _is_of(told, meant)}
         for url, place in keys:
             del self._told[url][place]
@@ -201,18 +202,21 @@ def of_name(documents: Mapping[Key, str], name: str) -> dict[Key, tuple[str, Tol
 
     `documents` are those of KINDS.
     """
-    meant = _meant(_listings_in(documents), name)
     told = {key: _loaded(_TOLD, f"printer {key[1]}", text) for key, text in documents.items() if key[0] == TOLD}
+    meant = _meant(_listings_in(documents), name, [each for _, each in told.values()])
     return {key: each for key, each in told.items() if _is_of(each[1], meant)}
 
 
-def _meant(listings: Mapping[str, Listing], name: str) -> dict[str, Listing]:
-    """Return the listing of the printer with this name that only print servers tell of."""
-    return {key: each for key, each in listings.items() if (each.kind, each.name) == ("print_server", name)}
+def _meant(listings: Mapping[str, Listing], name: str, told: Iterable[Told]) -> set[str]:
+    """Return the host and the addresses of the printer with this name that only print servers tell of."""
+    listed = {key: each for key, each in listings.items() if (each.kind, each.name) == ("print_server", name)}
+    hosts = {key.partition(" ")[0] for key in listed}
+    led_to = {each.address for each in told if plain_host(each.found.host) in hosts}
+    return (hosts | led_to | {each.address for each in listed.values()}) - {""}
 
 
-def _is_of(told: Told, meant: Mapping[str, Listing]) -> bool:
-    return _place(told.found) in meant or told.address in {listing.address for listing in meant.values()} - {""}
+def _is_of(told: Told, meant: Collection[str]) -> bool:
+    return plain_host(told.found.host) in meant or told.address in meant
 
 
 def _listings_in(documents: Mapping[Key, str]) -> dict[str, Listing]:

@@ -6,6 +6,7 @@ import logging
 import os
 import stat
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -163,12 +164,21 @@ async def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert 800 < len(log._pending) <= 1000
 
 
+async def test_ten_thousand_lines_are_taken_without_holding_up_a_scrape(tmp_path: Path) -> None:
+    log, many = AuditLog(str(tmp_path / "audit.jsonl")), list(lines([ADDED] * 30_000, AT, "start"))
+    began = time.process_time()
+    log.add(many)
+    assert time.process_time() - began < 0.5, "seconds where all that waits is copied for each line"
+    await log.flush(AT)
+    assert len(read(tmp_path / "audit.jsonl")) == 30_000
+
+
 async def test_without_a_path_nothing_is_written_or_kept() -> None:
     log = AuditLog(None)
     await log.check()
     log.add(lines([ADDED], AT, "start"))
     await log.flush(AT)
-    assert (log.writable, log._pending) == (None, b"")
+    assert (log.writable, bytes(log._pending)) == (None, b"")
 
 
 @pytest.mark.parametrize(

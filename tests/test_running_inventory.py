@@ -259,6 +259,20 @@ async def test_an_audit_log_that_cannot_be_written_stops_nothing_while_the_expor
         assert json.loads((folder / "audit.jsonl").read_text())["printer"] == "B"
 
 
+async def test_a_reload_with_an_audit_log_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    audit = "audit: {{ path: '{}/audit.jsonl' }}\n"
+    async with exporting(f"printers: []\n{audit.format(tmp_path)}") as exporter:
+        exporter.source.text = f"printers: []\n{audit.format(tmp_path / 'none')}"
+        async with exporter.client.post("/-/reload") as answer:
+            assert (answer.status, "audit.path: cannot be written" in await answer.text()) == (500, True)
+        folder = tmp_path / "none"
+        folder.mkdir()
+        await exporter.fetch("/-/reload", method="POST")
+        assert (folder / "audit.jsonl").exists()
+        folder.rename(tmp_path / "aside")
+        await exporter.fetch("/-/reload", method="POST")
+
+
 async def test_a_printer_that_is_forgotten_while_the_exporter_runs_is_gone_at_once(tmp_path: Path) -> None:
     state = tmp_path / "state.db"
     async with agents(1) as (one,), exporting(f"printers: []\n{SERVERS}", state=state) as exporter:

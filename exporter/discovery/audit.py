@@ -61,7 +61,7 @@ class AuditLog:
 
     def __init__(self, path: str | None) -> None:
         self.path = path
-        self._pending = b""
+        self._pending = bytearray()
         self._failures = Repeats()
         self._is_failing = False
         self._lock = asyncio.Lock()
@@ -97,14 +97,14 @@ class AuditLog:
             if self.path is None or not self._pending:
                 return
             try:
-                written = await asyncio.to_thread(append, self.path, self._pending)
+                written = await asyncio.to_thread(append, self.path, bytes(self._pending))
             except OSError as error:
                 self._is_failing = True
                 if times := self._failures.failed(self.path, at=at):
                     fields = {"path": self.path, "error": error.strerror, "failures": times}
                     log.error("audit log not written, its lines wait", extra=fields)  # noqa: TRY400
                 return
-            self._pending = self._pending[written:]
+            del self._pending[:written]
             self._is_failing = False
             if self._failures.ended(self.path):
                 log.info("audit log written again", extra={"path": self.path})

@@ -61,7 +61,9 @@ class Roster:
         self._files = self.sources.files
 
     async def read(self, config: Config) -> Mapping[str, Read]:
-        """Return the files of a config as they are now."""
+        """Return the files of a config as they are now; raises ConfigError where its audit log cannot be written."""
+        if config.audit_path != self._audit.path:
+            await AuditLog(config.audit_path).check()
         return await self._looked(config, at_once=True)
 
     def configure(self, config: Config, found: Mapping[str, Read]) -> None:

@@ -173,7 +173,7 @@ class App:
 
     def _refuse(self, error: ConfigError) -> None:
         self._reload_succeeded = False
-        log.error("config not loaded, the old one stays", extra={"faults": str(error)})
+        log.error("config not loaded, the old one stays", extra={"faults": error.brief})
 
     def groups(self, kinds: Collection[str]) -> list[tuple[Sequence[Family], list[Lines]]]:
         """Return the lines of these kinds of device, each with the families that they may have."""

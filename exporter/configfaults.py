@@ -38,6 +38,8 @@ _MESSAGES = {
     "version": "expected keys, among them version: 1, 2c or 3",
 }
 
+_LOGGED = 50  # faults in a line of the log
+
 _SECRETIVE = (
     "CommunityCredentials",
     "UserCredentials",
@@ -72,6 +74,13 @@ class ConfigError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.faults))
+
+    @property
+    def brief(self) -> str:
+        """The first faults, and how many more there are, for the log."""
+        more = len(self.faults) - _LOGGED
+        rest = [f"and {more:,} more, which check tells"] if more > 0 else []
+        return "\n".join([*map(str, self.faults[:_LOGGED]), *rest])
 
 
 class KeysError(ValueError):

@@ -178,6 +178,17 @@ async def test_a_bad_file_is_logged_once_and_a_reload_goes_on_without_it(
         assert value(text, "printcam_exporter_inventory_file_up", file=f"{tmp_path}/b1.yaml") == 1
 
 
+async def test_a_file_with_thousands_of_faults_is_one_line_that_can_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "b1.yaml").write_text("- { nam: A }\n" * 1000)
+    async with exporting(f"printers: []\nprinters_files: ['{tmp_path}/*.yaml']\n") as exporter:
+        await exporter.scrape()
+        (record,) = [record for record in caplog.records if "faults" in vars(record)]
+    *first, last = vars(record)["faults"].splitlines()
+    assert (len(first), last) == (50, "and 2,950 more, which check tells")
+
+
 async def test_a_restart_finds_all_printers_though_a_file_is_bad_and_no_server_has_told_yet(
     tmp_path: Path,
 ) -> None:

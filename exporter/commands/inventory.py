@@ -43,7 +43,7 @@ def printers_of(config: Config) -> tuple[Printer, ...]:
     found = files.look(sources.files, config, at_once=True)
     for file in found.values():
         if file.fault:
-            log.warning("inventory file not loaded", extra={"faults": file.fault})
+            log.warning("inventory file not loaded", extra={"faults": file.fault.brief})
     return sources.made_of(config, found, {}).printers
 
 

@@ -125,9 +125,9 @@ class Roster:
         before = self._files
         found = await asyncio.to_thread(files.look, before, config, at_once=at_once)
         for path, now in found.items():
-            fault = str(before[path].fault or "") if path in before else ""
-            if now.fault and str(now.fault) != fault:
-                log.error("inventory file not loaded, what it said before stays", extra={"faults": now.fault})
+            fault = before[path].fault if path in before else None
+            if now.fault and (not fault or now.fault.faults != fault.faults):
+                log.error("inventory file not loaded, what it said before stays", extra={"faults": now.fault.brief})
             elif fault and not now.fault:
                 log.info("inventory file loaded again", extra={"file": path, "printers": len(now.printers)})
         return found

@@ -62,12 +62,14 @@ def test_of_several_addresses_in_the_words_of_people_none_is_taken() -> None:
     ("port", "driver", "why"),
     [
         *((port, "", "local") for port in ("LPT1:", "COM1:", "USB001", "DOT4_001", "TS003", "IP_127.0.0.1", "BTH001")),
+        *((port, "", "local") for port in ("localhost:9100", "IP_LOCALHOST", "http://localhost/ipp")),
         *((port, "", "relayed") for port in (r"\\dc4\Hall", "http://dc4/printers/Hall/.printer")),
         *((port, "", "virtual") for port in ("nul:", "FILE:", "PORTPROMPT:", "XPSPort:", "SHRFAX:", r"C:\out.prn")),
         *((port, "", "virtual") for port in ("Microsoft.Office.OneNote_16.0", "PDFCreator:", r"Documents\*.pdf")),
         ("odd:", "Microsoft XPS Document Writer v4", "virtual"),
         ("odd:", "Acme PDF Converter", "virtual"),
         *((port, "", "no_address") for port in ("", "0.0.0.0", "IP_999.1.1.1", "224.0.0.1", "1.2.3.4.5", "12", "a b")),
+        *((port, "", "no_address") for port in ("WSD-1c4b8e31-0b1e", "wsd-1c4b.0069")),
     ],
 )
 def test_a_queue_without_a_printer_in_the_network_is_left_out(port: str, driver: str, why: str) -> None:

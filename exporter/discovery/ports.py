@@ -15,6 +15,8 @@ _IPV4 = re.compile(r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.?[0-9])")
 _PREFIX = re.compile(r"^(?:IP|TCP|TCPIP|PORT|NET)_", re.IGNORECASE)
 _SUFFIX = re.compile(r"(?:_[0-9]{1,3})?(?::[0-9]{1,5})?$")
 _RELAYED = re.compile(r"\\\\.*|https?://.*/printers/.*", re.IGNORECASE)
+# Numbers that Windows makes up: a name server that knows every name has an address for them too.
+_NAMELESS = re.compile(r"WSD-", re.IGNORECASE)
 _LOCAL = re.compile(r"(?:LPT|COM|USB|DOT4|BTH|IR|1394|TS|CLIENT)[_-]?[0-9]*:?(?: .*)?", re.IGNORECASE)
 _VIRTUAL = re.compile(
     r"nul:?|file:|print ?to ?file:?|portprompt:|shrfax:|fax.*|.*pdf.*|xps.*|.*onenote.*|.*evernote.*|redmon.*"
@@ -61,15 +63,18 @@ def leads(queue: Queue, hosts: Mapping[str, str]) -> tuple[Lead, ...] | Why:
     named = tuple(_hosts(hosts.get(queue.port, ""))) or tuple(_addresses(queue.port))
     if not named and (_VIRTUAL.fullmatch(queue.port) or _VIRTUAL_DRIVER.fullmatch(queue.driver)):
         return "virtual"
-    if any(host in OURS for host in named):
+    guessed = () if named else tuple(_hosts(_host_in(queue.port)))
+    if any(host.casefold() in OURS for host in (*named, *guessed)):
         return "local"
     if named:
         return tuple(map(Lead, named))
-    guesses = (Lead(host, is_guess=not is_address(host)) for host in _hosts(_host_in(queue.port)))
+    guesses = (Lead(host, is_guess=not is_address(host)) for host in guessed)
     return (*guesses, *map(Lead, _written(queue))) or "no_address"
 
 
 def _host_in(port: str) -> str:
+    if _NAMELESS.match(port):
+        return ""
     if "://" in port:
         return _url_host(port)
     bare = _PREFIX.sub("", port)

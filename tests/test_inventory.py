@@ -91,6 +91,9 @@ def test_the_address_of_a_listed_host_is_known_from_before_the_restart() -> None
     of = configured("printers: [{ name: A, host: hp9 }]\n")
     before = inventory(of, addresses={identity("hp9", 161): "10.0.0.9"})
     assert names(inventory(of, told("B", "10.0.0.9"), remembered=before.listings)) == ["A"]
+    moved = {identity("hp9", 161): "10.0.0.8"}
+    after = inventory(of, told("B", "10.0.0.9"), remembered=before.listings, addresses=moved)
+    assert names(after) == ["A", "B"], "it is elsewhere now"
 
 
 def test_several_servers_that_share_a_printer_give_one_device() -> None:
@@ -129,6 +132,8 @@ def test_a_server_that_still_tells_of_a_printer_comes_before_one_that_does_not()
     of = configured()
     moved = the_one(inventory(of, told("HP", "10.0.0.1", gone=1.0), told("hp", "10.0.0.1", DC4)))
     assert (moved.name, moved.origin) == ("hp", Origin("print_server", DC4))
+    both = inventory(of, told("HP", "10.0.0.1", gone=1.0, location="B9"), told("hp", "10.0.0.1", DC4, location="B1"))
+    assert both.conflicts == (), "what was told once is no longer so"
     gone = the_one(inventory(of, told("HP", "10.0.0.1", gone=1.0), told("hp", "10.0.0.1", DC4, gone=2.0)))
     assert gone.origin == Origin("print_server", DC3, vanished=2.0)
 
@@ -226,6 +231,8 @@ def test_printers_behind_one_host_are_several_where_each_says_which_it_is() -> N
     assert names(inventory(of, files="[{name: B, host: 10.0.0.1, device: 2}]")) == ["A", "B"]
     assert names(inventory(of, files="[{name: B, host: 10.0.0.1, device: 1}]")) == ["A"]
     assert names(inventory(of, files="[{name: B, host: 10.0.0.1}]")) == ["A"]
+    whole = configured("printers: [{ name: A, host: 10.0.0.1 }]\n")
+    assert names(inventory(whole, files="[{name: B, host: 10.0.0.1, device: 2}]")) == ["A"]
 
 
 def test_printers_behind_one_host_over_ipp_are_several_where_their_paths_differ() -> None:

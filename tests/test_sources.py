@@ -99,6 +99,12 @@ def test_a_server_that_left_the_config_takes_its_printers_along_and_the_state_fo
     assert kept.keys() == {(LISTING, ALL)}
 
 
+def test_the_first_start_is_remembered_though_there_is_no_printer_yet() -> None:
+    of, by = Sources(), configured()
+    assert of.take(by, {}, {}, AT) is None
+    assert restarted(of).take(by, {}, {}, AT) == []
+
+
 def test_nothing_is_written_when_nothing_changed() -> None:
     of, kept = Sources(), dict[Key, str]()
     for _ in range(2):

@@ -84,6 +84,7 @@ from exporter.configtypes import (
     lasting,
     mac,
     or_empty,
+    plain_host,
     scalar,
     seconds,
     server_url,
@@ -1041,10 +1042,7 @@ def _endpoint(host: str, protocol: str) -> tuple[str, int] | None:
         name, port = split_host(host, DEFAULT_PORTS.get(protocol, 0))
     except ValueError:
         return None
-    try:
-        return str(ipaddress.ip_address(name)), port
-    except ValueError:
-        return name.rstrip(".").casefold(), port
+    return plain_host(name), port
 
 
 def _protocol(document: yamlsource.Document, entry: yamlsource.Mapping) -> str:

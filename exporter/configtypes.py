@@ -189,6 +189,15 @@ def split_host(text: str, default_port: int = DEFAULT_PORTS["snmp"]) -> tuple[st
     return host, port
 
 
+@functools.lru_cache(maxsize=16_384)
+def plain_host(host: str) -> str:
+    """Return what all spellings of one host share."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host.rstrip(".").casefold()
+
+
 def _check_host(host: str, *, is_v6: bool) -> None:
     if is_v6:
         good = _is_address(host, 6)

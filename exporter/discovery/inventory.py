@@ -3,14 +3,13 @@
 The config comes before files, and files before print servers. A printer at one host is one device, whoever tells of it.
 """
 
-import functools
-import ipaddress
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Literal, TypeAlias
 
 from exporter.config import Config, Credentials, Origin, Printer, PrinterEntry, PrintServer
+from exporter.configtypes import plain_host
 from exporter.discovery.found import Found
 
 ANY_PORT = 161
@@ -79,15 +78,6 @@ def identity(host: str, port: int, device: int | None = None, ipp_path: str = ""
     """Return what all spellings of one host and port share, with what tells one printer there from the others."""
     which = ipp_path if device is None else str(device)
     return f"{plain_host(host)} {port} {which}" if which else f"{plain_host(host)} {port}"
-
-
-@functools.lru_cache(maxsize=16_384)
-def plain_host(host: str) -> str:
-    """Return what all spellings of one host share."""
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return host.rstrip(".").casefold()
 
 
 def identity_of(printer: Printer) -> str:

@@ -13,10 +13,10 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from exporter.config import Config
-from exporter.configtypes import split_host
+from exporter.configtypes import plain_host, split_host
 from exporter.discovery.files import Read
 from exporter.discovery.found import Found
-from exporter.discovery.inventory import Change, Inventory, Listing, Told, changes, identity, merged, plain_host
+from exporter.discovery.inventory import Change, Inventory, Listing, Told, changes, identity, merged
 from exporter.repeats import Repeats
 from exporter.state import Changes, Key
 from exporter.text import tidy

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 from exporter.config import Printer
+from exporter.configtypes import plain_host
 from exporter.discovery import entries
 from exporter.discovery.found import Found
 from exporter.discovery.tonertrack import Tracked
@@ -62,10 +62,7 @@ def _found_in(listed: Mapping[object, str], found: Found) -> str | None:
 
 def endpoint(host: str, port: int) -> tuple[str, int]:
     """Return what the spellings of one host and port share."""
-    try:
-        return str(ip_address(host)), port
-    except ValueError:
-        return host.rstrip(".").casefold(), port
+    return plain_host(host), port
 
 
 def history(printers: Iterable[Named], documents: Mapping[str, Mapping[str, str]]) -> tuple[dict[Key, str], int]:

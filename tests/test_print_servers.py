@@ -154,17 +154,19 @@ def test_each_server_is_asked_at_once_and_then_on_its_interval(stage: Stage) -> 
     assert stage.told[0][0] == "windows://dc3"
 
 
-def test_a_server_that_takes_longer_than_its_interval_is_not_asked_twice_at_once(stage: Stage) -> None:
+def test_a_server_that_takes_longer_than_its_interval_is_not_asked_twice_at_once_nor_to_catch_up(stage: Stage) -> None:
     stage.answers, stage.takes = {"dc3": answering("A")}, 100
 
     async def act() -> None:
         asking = stage.servers()
         await asking.configure(configured("{ url: windows://dc3, interval: 1m }"))
         await asyncio.sleep(250)
+        stage.takes = 1
+        await asyncio.sleep(180)
         await asking.close()
 
     timetravel.run(act())
-    assert [at for at, _ in stage.asked] == [0, 100, 200]
+    assert [at for at, _ in stage.asked] == [0, 100, 200, 300, 360, 420]
 
 
 def test_only_so_many_servers_are_asked_at_once(stage: Stage) -> None:

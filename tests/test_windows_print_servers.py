@@ -1,6 +1,7 @@
 """What Windows print servers tell: a real Samba, servers that misbehave, and octets that no spooler sends."""
 
 import asyncio
+import math
 import struct
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from impacket import nt_errors, system_errors
-from impacket.dcerpc.v5 import rprn
+from impacket.dcerpc.v5 import rprn, rrp
 from impacket.smbconnection import SessionError
 
 from exporter.discovery import spooler, windows
@@ -250,7 +251,7 @@ def test_a_registry_whose_service_starts_with_the_question_is_asked_twice(monkey
     monkeypatch.setattr(spooler, "_pipe", connect)
     assert spooler._registry(SimpleNamespace()) == "connected"
     answers[:] = [SessionError(nt_errors.STATUS_ACCESS_DENIED), "connected"]
-    assert spooler._hosts(SimpleNamespace(), {"IP_10.10.5.28"}) == {}
+    assert spooler._hosts(SimpleNamespace(), {"IP_10.10.5.28"}, math.inf) == {}
     assert answers == ["connected"]
 
 
@@ -270,4 +271,14 @@ def test_a_registry_that_may_not_be_read_costs_only_what_it_says(monkeypatch: py
         raise rprn.DCERPCException(error_code=5)
 
     monkeypatch.setattr(spooler, "_pipe", refuse)
-    assert spooler._hosts(SimpleNamespace(), {"IP_10.10.5.28"}) == {}
+    assert spooler._hosts(SimpleNamespace(), {"IP_10.10.5.28"}, math.inf) == {}
+
+
+def test_a_registry_far_away_tells_what_it_can_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(100))
+    monkeypatch.setattr(spooler, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(spooler, "_registry", lambda _smb: None)
+    monkeypatch.setattr(rrp, "hOpenLocalMachine", lambda *_: {"phKey": None})
+    monkeypatch.setattr(spooler, "_host", lambda _rpc, _root, port: f"host-{port}")
+    told = spooler._hosts(None, {f"port{number}" for number in range(9)}, 2)
+    assert told == {"port0": "host-port0", "port1": "host-port1"}

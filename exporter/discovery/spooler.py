@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 from typing import Any, Final
 
 from impacket import nmb, nt_errors, system_errors
@@ -77,11 +78,12 @@ def main() -> None:
 
 def ask(question: Mapping[str, Any], timeout: float) -> dict[str, Any]:
     """Return the queues of a server as dictionaries and the hosts of its ports by name; raises ServerError."""
+    half_time = time.monotonic() + timeout / 2
     try:
         smb = SMBConnection(question["host"], question["host"], sess_port=question["port"], timeout=timeout)
         smb.login(question["user"], question["password"], question["domain"])
         queues = list(_queues(*_printers(_pipe(smb, "spoolss", rprn.MSRPC_UUID_RPRN))))
-        return {"queues": queues, "hosts": _hosts(smb, {queue["port"] for queue in queues})}
+        return {"queues": queues, "hosts": _hosts(smb, {queue["port"] for queue in queues}, half_time)}
     except ServerError:
         raise
     except Exception as error:  # noqa: BLE001 - what impacket raises at a broken server has no end
@@ -140,12 +142,16 @@ def _text(infos: bytes, start: int, offset: int) -> str:
     return text.partition("\0")[0]
 
 
-def _hosts(smb: Any, ports: Iterable[str]) -> dict[str, str]:
-    """Return where TCP/IP ports lead to, by name; none where this user may not read the registry."""
+def _hosts(smb: Any, ports: Iterable[str], until: float) -> dict[str, str]:
+    """Return where TCP/IP ports lead to, by name; none where this user may not read the registry.
+
+    Each port costs some questions, which a server far away does not answer for all in time: the same ones are left out.
+    """
     try:
         rpc = _registry(smb)
         root = rrp.hOpenLocalMachine(rpc, _READ)["phKey"]
-        return {port: host for port in ports if "\\" not in port and (host := _host(rpc, root, port))}
+        in_time = takewhile(lambda _: time.monotonic() < until, sorted(ports))
+        return {port: host for port in in_time if "\\" not in port and (host := _host(rpc, root, port))}
     except (SessionError, DCERPCException):
         return {}
 

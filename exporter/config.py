@@ -782,6 +782,15 @@ class Config:
             return None
         return next((rule for rule in self.locations if wanted in rule.network), None)
 
+    def places(self) -> dict[str, str]:
+        """Every location that it has a word for, by that in lower case."""
+        having: tuple[LocationRule | Printer | PrintServer, ...] = (
+            *self.locations,
+            *self.printers,
+            *self.discovery.print_servers,
+        )
+        return {each.location.casefold(): each.location for each in having if each.location}
+
     def place(
         self, location: str | None, labels: Mapping[str, str], address: str, told: str = ""
     ) -> tuple[str, tuple[tuple[str, str], ...]]:

@@ -189,15 +189,6 @@ def split_host(text: str, default_port: int = DEFAULT_PORTS["snmp"]) -> tuple[st
     return host, port
 
 
-@functools.lru_cache(maxsize=16_384)
-def plain_host(host: str) -> str:
-    """Return what all spellings of one host share."""
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return host.rstrip(".").casefold()
-
-
 def _check_host(host: str, *, is_v6: bool) -> None:
     if is_v6:
         good = _is_address(host, 6)
@@ -213,6 +204,15 @@ def _is_address(text: str, version: int) -> bool:
         return ipaddress.ip_address(text).version == version
     except ValueError:
         return False
+
+
+@functools.lru_cache(maxsize=16_384)
+def plain_host(host: str) -> str:
+    """Return what all spellings of one host share."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host.rstrip(".").casefold()
 
 
 def _host(text: str) -> str:

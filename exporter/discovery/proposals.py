@@ -1,6 +1,6 @@
 """What a sweep found → the printers that the inventory lacks, as they would be listed; pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
@@ -99,13 +99,7 @@ def _found(seen: Seen, again: Sequence[Seen], announced: Announced | None, confi
 def _location(place: str, address: str, config: Config) -> tuple[str, str]:
     """Return the location to write down, "" where its network has one or no known one is meant, and a remark."""
     rule = config.locate(address)
-    known = {location.casefold(): location for location in _locations(config)}
-    meant = known.get(place.casefold(), "")
+    meant = config.places().get(place.casefold(), "")
     if rule:
         return "", "" if not place or meant == rule.location else f'says it is in "{place}"'
     return meant, f'says it is in "{place}"' if place and not meant else ""
-
-
-def _locations(config: Config) -> Iterable[str]:
-    yield from (printer.location for printer in config.printers if printer.location)
-    yield from (rule.location for rule in config.locations)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from exporter.config import Config, PrintServer
@@ -59,7 +59,7 @@ class Servers:
     async def configure(self, config: Config) -> None:
         """Go on with the servers of a config: those that are new are asked at once."""
         servers = config.discovery.print_servers
-        self._places = {place.casefold(): place for place in _places(config)}
+        self._places = config.places()
         await self._end({server: task for server, task in self._tasks.items() if server not in servers})
         self._statuses = {server.url: self._statuses.get(server.url, Status()) for server in servers}
         self._failures.keep_only(self._statuses)
@@ -138,13 +138,6 @@ async def _answer_of(server: PrintServer) -> Answer:
         password=password,
         timeout=TIMEOUT,
     )
-
-
-def _places(config: Config) -> Iterator[str]:
-    """Yield every location that the config has a word for."""
-    yield from (rule.location for rule in config.locations)
-    yield from (printer.location for printer in config.printers if printer.location)
-    yield from (server.location for server in config.discovery.print_servers if server.location)
 
 
 def _named(queues: list[str]) -> dict[str, str]:

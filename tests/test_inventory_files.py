@@ -345,3 +345,21 @@ def test_files_together_have_a_bound_and_the_one_that_leads_beyond_is_named(
     found = look({}, configured(tmp_path), at_once=True)
     assert hosts(found) == ["10.0.0.1", "10.0.0.2", "10.0.0.5"]
     assert str(found[str(path)].fault) == f"{path}: leads beyond 3 printers in all files"
+
+
+def test_a_file_that_led_beyond_is_read_again_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "MAX_PRINTERS", 3)
+    of = configured(tmp_path)
+    first = written(tmp_path, "b1.yaml", a("10.0.0.1", "A") + a("10.0.0.2", "B"))
+    written(tmp_path, "b2.yaml", a("10.0.0.3", "C") + a("10.0.0.4", "D"))
+    found = look({}, of, at_once=True)
+    before = look(found, of, at_once=False)
+    assert hosts(before) == ["10.0.0.1", "10.0.0.2"]
+    first.write_text(a("10.0.0.1", "A"))
+    found = look(look(before, of, at_once=False), of, at_once=False)
+    assert hosts(found) == ["10.0.0.1", "10.0.0.3", "10.0.0.4"]
+    assert not any(file.fault for file in found.values())
+    monkeypatch.setattr(files, "parse", None)
+    assert look(found, of, at_once=False) == found

@@ -57,6 +57,8 @@ class Read:
     fault: ConfigError | None = None
     seen: Mark = _NEVER
     """Of what has changed since, when it was last looked at."""
+    refused: int = 0
+    """How many printers it would have had, where that was too many beside the files before it."""
 
     @property
     def is_read(self) -> bool:
@@ -136,7 +138,7 @@ def look(before: Mapping[str, Read], config: Config, *, at_once: bool) -> dict[s
         if number == MAX_FILES:
             found[path] = replace(file, mark=now, seen=now, printers=(), fault=_one_too_many(path))
             break
-        if at_once or (now != file.mark and now == file.seen):
+        if at_once or (now != file.mark and now == file.seen) or 0 < file.refused <= room:
             file = _read(file, now, config.shared, room)
         found[path] = replace(file, seen=now)
         room -= len(found[path].printers)
@@ -167,13 +169,15 @@ def _is_text(name: str) -> bool:
 
 def _read(file: Read, now: Mark, shared: Shared, room: int) -> Read:
     """Return a file as it is; one with a fault keeps the printers that it had."""
+    refused = 0
     try:
         text = _text(Path(file.path))
         printers = parse(text, file.path, shared)
         if len(printers) > room:
+            refused = len(printers)
             raise ConfigError((Fault(file.path, 0, "", f"leads beyond {MAX_PRINTERS:,} printers in all files"),))
     except ConfigError as error:
-        return replace(file, mark=now, printers=_as_before(file, shared), fault=error)
+        return replace(file, mark=now, printers=_as_before(file, shared), fault=error, refused=refused)
     return Read(file.path, now, printers, text)
 
 

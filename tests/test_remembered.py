@@ -65,6 +65,33 @@ def test_months_are_those_of_the_engine_behind_the_name(tmp_path: Path) -> None:
     }
 
 
+def test_months_brought_before_the_first_answer_are_those_of_the_engine_that_answered(tmp_path: Path) -> None:
+    before = {"2025-01": 7, "2026-09": 6, "2026-10": 3}
+    found = known(
+        tmp_path / "state.db",
+        {
+            (RECORD, "Accounting"): record("A1"),
+            (ENGINE, "A1"): life("impressions", {"2026-09": 6, "2026-10": 70}),
+            (ENGINE, "name:Accounting"): life("", {"2026-09": 6, "2026-10": 3}),
+            (IMPORTED, "name:Accounting"): dump_imported(Imported("Accounting", "h", "B1", before)),
+            (IMPORTED, "A1"): dump_imported(Imported("Accounting", "h", "B1", before | {"2026-10": 5})),
+        },
+    )
+    assert found == {
+        "A1": Remembered(Who("Accounting", "Unassigned"), "impressions", {"2025-01": 7, "2026-09": 6, "2026-10": 70})
+    }
+
+
+@pytest.mark.parametrize("earlier", ["Aardvark", "Zebra"])
+def test_of_the_names_that_an_engine_had_the_listed_one_holds(tmp_path: Path, earlier: str) -> None:
+    documents = {
+        (RECORD, earlier): record("A1"),
+        (RECORD, "Accounting"): record("A1"),
+        (ENGINE, "A1"): life("sheets", {"2026-10": 9}),
+    }
+    assert known(tmp_path / "state.db", documents)["A1"].who.printer == "Accounting"
+
+
 @pytest.mark.parametrize("kind", [RECORD, ENGINE, IMPORTED])
 def test_a_document_that_cannot_be_read_is_named(tmp_path: Path, kind: str) -> None:
     with pytest.raises(StateError, match=r"state\.db: .*broken.*Invalid JSON"):

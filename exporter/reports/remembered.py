@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from exporter.config import UNASSIGNED, Config, Printer
 from exporter.printers import stored
-from exporter.printers.imported import imported_months
+from exporter.printers.imported import Imported, imported_months, merged
 from exporter.printers.lifecycle import Life
 from exporter.reports.pages import Who
 from exporter.state import State, StateError
@@ -36,10 +36,12 @@ def remembered(state: State, config: Config, printers: Iterable[Printer], label:
         records = {name: stored.load_record(name, text) for name, text in state.documents(stored.RECORD).items()}
     except ValueError as error:
         raise StateError(config.state_path, str(error)) from None
-    brought = imported_months(state, config.state_path)
-    names = {key: each.name for key, each in brought.items()}
-    names |= {stored.engine_of(name, kept.record.serial): name for name, kept in records.items()}
     listed = {printer.name: printer for printer in printers}
+    engines = {name: stored.engine_of(name, kept.record.serial) for name, kept in records.items()}
+    brought = _by_engine(imported_months(state, config.state_path), engines)
+    names = {key: each.name for key, each in brought.items()}
+    # Of the names that an engine had, the one that is listed is the one it has.
+    names |= {engines[name]: name for name in sorted(engines, key=listed.__contains__)}
     found: dict[str, Remembered] = {}
     for key, name in names.items():
         life, other = lives.get(key, Life()), brought.get(key)
@@ -51,6 +53,16 @@ def remembered(state: State, config: Config, printers: Iterable[Printer], label:
         who = Who(tidy(name), tidy(place) or UNASSIGNED, labels.get(label, ""))
         months = _larger(life.months, other.months if other else {})
         found[key] = Remembered(who, life.pages_unit or UNKNOWN_UNIT, months)
+    return found
+
+
+def _by_engine(brought: Mapping[str, Imported], engines: Mapping[str, str]) -> dict[str, Imported]:
+    """Return what was brought along by the engine that it goes on in: the one that answered by that name since then."""
+    found: dict[str, Imported] = {}
+    for key, each in brought.items():
+        is_by_name = key == stored.engine_of(each.name, "")
+        own = engines.get(each.name, key) if is_by_name else key
+        found[own] = merged(found[own], each) if own in found else each
     return found
 
 

@@ -14,7 +14,7 @@ from exporter.reports.remembered import Remembered
 from exporter.reports.usage import usage_report
 from tests.support import history, printed
 from tests.support.printed import LATE, NOW, ZONE, at
-from tests.support.prometheus import Prometheus, prometheus, seed
+from tests.support.prometheus import PROMETHEUS, Prometheus, prometheus, seed
 from tests.support.victoria import VICTORIA_METRICS, fill, victoria_metrics
 
 
@@ -113,6 +113,29 @@ async def test_months_together_are_what_their_days_are(any_store: Prometheus) ->
     assert by_printer(*await counted(any_store, *weeks)) == whole
     alone = [await counted(any_store, period) for period in weeks]
     assert by_printer(*(each for one in alone for each in one)) == whole
+
+
+@pytest.fixture(scope="module")
+def shown_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """Printers whose counter is shown on for a while after they were last heard."""
+    if PROMETHEUS is None:
+        pytest.skip("prometheus is not installed")
+    folder = tmp_path_factory.mktemp("shown-on")
+    seed(folder, printed.shown_on())
+    with prometheus(folder) as server:
+        yield server
+
+
+async def test_a_printer_is_unread_when_it_is_silent_though_its_counter_is_shown_on(shown_on: Prometheus) -> None:
+    october, november = await counted(shown_on, *some("2026-10-01", "2026-12-01"))
+    assert (set(october.long_unread), set(october.unread_at_end)) == (set(), {"Asleep", "Old place"})
+    assert (set(november.long_unread), set(november.unread_at_end)) == ({"Asleep"}, set())
+
+
+async def test_an_engine_that_two_names_show_at_a_time_counts_each_page_once(shown_on: Prometheus) -> None:
+    months = await counted(shown_on, *some("2026-09-01", "2026-12-01"))
+    pages = by_printer(*months)
+    assert pages["Old place"] + pages["New place"] == pytest.approx(10 * hours(at("2026-09-01"), NOW), abs=1)
 
 
 async def test_pages_count_where_the_printer_stands_when_they_show(fleet: Prometheus) -> None:

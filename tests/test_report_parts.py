@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.reports.output import Report, as_csv, as_json, as_table
-from exporter.reports.pages import Reading, Who, engine, is_shared, is_steady, steady, unsteady
+from exporter.reports.pages import Reading, Who, engine, found_by, is_shared, is_steady, steady, unsteady
 from exporter.reports.periods import Period, day, months_before, next_month, periods
 from exporter.reports.prometheus import Client, RefusedError, Series
 from exporter.reports.readings import Counter, one_of
@@ -96,11 +96,25 @@ def test_one_exporter_is_followed_until_it_falls_silent() -> None:
     assert (sum(shares.values()), end) == (28, 128)
 
 
+def test_a_name_that_shows_on_what_was_counted_last_adds_nothing() -> None:
+    there = Who("B", "B2")
+    old = [Reading(at * 60, 100, HERE, "one A") for at in range(30)]
+    new = [Reading(at * 60, 100 + at, there, "one B") for at in range(60)]
+    shares, end = unsteady(None, 0, [*old, *new])
+    assert (sum(shares.values()), end) == (59, 159)
+
+
 def test_serial_numbers_that_tell_nothing_apart_are_none() -> None:
     labels = {"printer": "A", "unit": "sheets"}
     assert engine(labels | {"serial": "X1"}).key == "X1"
     assert engine(labels | {"serial": "0000"}).key == engine(labels).key == "name:A"
     assert engine(labels | {"serial": "X1"}, frozenset({"X1"})) == ("name:A", "sheets")
+
+
+def test_series_are_found_by_a_serial_number_else_by_the_printers_name() -> None:
+    labels = {"printer": "A", "unit": "sheets"}
+    assert found_by(engine(labels | {"serial": "X1"})) == ("serial", "X1")
+    assert found_by(engine(labels)) == found_by(engine(labels | {"serial": "0000"})) == ("printer", "A")
 
 
 def test_two_printers_with_one_serial_number_are_told_from_a_renamed_one() -> None:

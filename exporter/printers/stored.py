@@ -102,6 +102,11 @@ def engine_of(name: str, serial: str) -> str:
     return serial if is_usable else _NAMED + name
 
 
+def name_of(engine: str) -> str | None:
+    """Return the name of the printer that a key of an engine stands for; None for a serial number."""
+    return engine.removeprefix(_NAMED) if engine.startswith(_NAMED) else None
+
+
 def host_of(printer: Printer) -> str:
     """Return where a printer is asked, as its document has it: another protocol at its usual port is no other host."""
     device = "" if printer.device is None else f" device {printer.device}"

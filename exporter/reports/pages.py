@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 from exporter.printers.lifecycle import most_pages
-from exporter.printers.stored import engine_of
+from exporter.printers.stored import engine_of, name_of
 
-_ANOTHER_EXPORTER_AFTER = 600.0
-"""Seconds without a word from one exporter after which another one's readings are taken."""
+_ANOTHER_SOURCE_AFTER = 600.0
+"""Seconds without a word from one source after which another one's readings are taken."""
 # One printer that two exporters ask shows about the same on both.
 _SAME_COUNTER = 100
 _SEEN_TOGETHER = 2
@@ -42,7 +42,7 @@ class Reading(NamedTuple):
     pages: float
     who: Who
     source: str = ""
-    """The exporter that read it."""
+    """The exporter that read it, and the name by which it did."""
 
 
 Printed: TypeAlias = tuple[dict[Who, float], float | None]
@@ -53,6 +53,12 @@ def engine(labels: Mapping[str, str], shared: frozenset[str] = frozenset()) -> E
     """Return whose counter a series is; serial numbers that are `shared` by printers count as none."""
     serial, name = labels.get("serial", ""), labels.get("printer", "")
     return Engine(engine_of(name, "" if serial in shared else serial), labels.get("unit", ""))
+
+
+def found_by(engine: Engine) -> tuple[str, str]:
+    """Return a label, and its value, that all series of an engine have."""
+    name = name_of(engine.key)
+    return ("serial", engine.key) if name is None else ("printer", name)
 
 
 def is_shared(readings: Iterable[Reading]) -> bool:
@@ -91,13 +97,14 @@ def unsteady(before: Reading | None, start: float, readings: Iterable[Reading]) 
     """Return the same of a counter that fell or jumped, from every single reading; those up to `start` only lead there.
 
     A fall, and a rise beyond what an engine can print in that time, count as no pages, and the counter goes on from
-    there. One exporter is followed while it reads, since two may differ by a moment.
+    there. One source is followed while it reads: two exporters may differ by a moment, and where a printer has moved to
+    another name the old one shows on for days what was counted last.
     """
     pages: dict[Who, float] = defaultdict(float)
     last = before
     for reading in sorted(readings):
         is_other = last is not None and last.source not in {"", reading.source}
-        if last and is_other and reading.at - last.at <= _ANOTHER_EXPORTER_AFTER:
+        if last and is_other and reading.at - last.at <= _ANOTHER_SOURCE_AFTER:
             continue
         if reading.at > start:
             pages[reading.who] += _printed(last, reading)

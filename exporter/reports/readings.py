@@ -15,9 +15,21 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import groupby, islice
 from typing import Final, NamedTuple
 
-from exporter.reports.pages import Engine, Printed, Reading, Who, engine, is_shared, is_steady, steady, unsteady
+from exporter.reports.pages import (
+    Engine,
+    Printed,
+    Reading,
+    Who,
+    engine,
+    found_by,
+    is_shared,
+    is_steady,
+    steady,
+    unsteady,
+)
 from exporter.reports.periods import Period
 from exporter.reports.prometheus import Client, RefusedError, Series
 from exporter.text import tidy
@@ -62,7 +74,6 @@ class _Work:
 
     period: Period
     readings: Mapping[Engine, list[Reading]]
-    serials: Mapping[Engine, set[str]]
     shared: frozenset[str]
     """Serial numbers that several printers have."""
     bases: dict[Engine, _Base]
@@ -83,12 +94,15 @@ class Counter:
         await self._find_bases(work)
         suspects = await self._suspects(work)
         printed = await self._steady(work, work.readings.keys() - suspects) | await self._unsteady(work, suspects)
-        for each, (_, end) in printed.items():
-            if end is not None:
-                self._ends[each] = _Base(end, max(reading.at for reading in work.readings[each]) - _STEP)
-        return _counted(
-            work, {(each, who): count for each, (shares, _) in printed.items() for who, count in shares.items()}
-        )
+        # An engine that was not read in this period, or by another key, is looked for anew in the next one.
+        self._ends = {
+            each: _Base(end, max(reading.at for reading in work.readings[each]) - _STEP)
+            for each, (_, end) in printed.items()
+            if end is not None
+        }
+        pages = {(each, who): count for each, (shares, _) in printed.items() for who, count in shares.items()}
+        silent = await self._silent(period.start), await self._silent(period.end)
+        return _counted(work, pages, *silent)
 
     # ---- questions
 
@@ -102,8 +116,7 @@ class Counter:
         """Look for the last reading before the period, near it first, of each engine of which none is known."""
         for age in (_HOUR, *_LOOK_BACK):
             missing = work.readings.keys() - work.bases.keys()
-            serials = [work.serials[each] for each in missing]
-            for more in [""] if age == _HOUR and missing else _matchers(serials, _BATCH):
+            for more in [""] if age == _HOUR and missing else [more for more, _ in _batches(missing, _BATCH)]:
                 expression = f"last_over_time({self._series(more)}[{age}s])"
                 for one in await self._far(expression, work.period.start, age):
                     each = engine(one.labels, work.shared)
@@ -137,8 +150,8 @@ class Counter:
 
     async def _steady(self, work: _Work, engines: AbstractSet[Engine]) -> dict[Engine, Printed]:
         firsts: dict[Engine, float] = {}
-        if engines - work.bases.keys():
-            expression = f"min_over_time({self._series()}[{work.period.seconds}s])"
+        for more, _ in _batches(engines - work.bases.keys(), _BATCH):
+            expression = f"min_over_time({self._series(more)}[{work.period.seconds}s])"
             for one in await self._client.query(expression, work.period.end):
                 each = engine(one.labels, work.shared)
                 firsts[each] = min(one.value, firsts.get(each, math.inf))
@@ -146,18 +159,29 @@ class Counter:
         return {each: steady(before[each], work.readings[each]) for each in engines if each in before}
 
     async def _unsteady(self, work: _Work, engines: AbstractSet[Engine]) -> dict[Engine, Printed]:
-        period, readings = work.period, {each: list[Reading]() for each in engines}
-        for more in _matchers((work.serials[each] for each in engines), _BATCH_RAW):
-            end = period.end
-            while end > period.start - _HOUR:
-                window = math.ceil(min(_RAW, end - (period.start - _HOUR)))
-                for one in await self._client.query(f"{self._series(more)}[{window}s]", end):
-                    readings.get(engine(one.labels, work.shared), []).extend(self._readings(one))
-                end -= window
-        return {
-            each: unsteady(_before(work.bases.get(each), period.start, read), period.start, read)
-            for each, read in readings.items()
-        }
+        printed: dict[Engine, Printed] = {}
+        for more, batch in _batches(engines, _BATCH_RAW):
+            for each, read in (await self._every_reading(work, more, batch)).items():
+                before = _before(work.bases.get(each), work.period.start, read)
+                printed[each] = unsteady(before, work.period.start, read)
+        return printed
+
+    async def _every_reading(self, work: _Work, more: str, engines: Iterable[Engine]) -> dict[Engine, list[Reading]]:
+        """Return what these counters showed from an hour before the period on."""
+        readings: dict[Engine, list[Reading]] = {each: [] for each in engines}
+        start, end = work.period.start - _HOUR, work.period.end
+        while end > start:
+            window = math.ceil(min(_RAW, end - start))
+            for one in await self._client.query(f"{self._series(more)}[{window}s]", end):
+                readings.get(engine(one.labels, work.shared), []).extend(self._readings(one))
+            end -= window
+        return readings
+
+    async def _silent(self, at: float) -> frozenset[str]:
+        """Return the printers that last answered more than a day before: what they counted is shown on for a while."""
+        answered = "max by (printer) (last_over_time(printer_last_success_timestamp_seconds[1d]))"
+        series = await self._client.query(f"{answered} < {at - DAY:.3f}", at)
+        return frozenset(tidy(one.labels.get("printer", "")) for one in series)
 
     # ---- answers
 
@@ -168,19 +192,14 @@ class Counter:
             by_serial[one.labels.get("serial", "")].extend(self._readings(one))
         shared = frozenset(serial for serial, readings in by_serial.items() if is_shared(readings))
         readings: dict[Engine, list[Reading]] = defaultdict(list)
-        serials: dict[Engine, set[str]] = defaultdict(set)
         for one in grid:
-            each = engine(one.labels, shared)
-            readings[each].extend(self._readings(one))
-            serials[each].add(one.labels.get("serial", ""))
-        return _Work(
-            period, readings, serials, shared, {each: self._ends[each] for each in readings.keys() & self._ends}
-        )
+            readings[engine(one.labels, shared)].extend(self._readings(one))
+        return _Work(period, readings, shared, {each: self._ends[each] for each in readings.keys() & self._ends})
 
     def _readings(self, series: Series) -> Iterator[Reading]:
         labels = {name: tidy(value) for name, value in series.labels.items()}
         who = Who(labels.get("printer", ""), labels.get("location", ""), labels.get(self._label, ""))
-        source = f"{labels.get('instance')} {labels.get('job')}"
+        source = f"{labels.get('instance')} {labels.get('job')} {who.printer}"
         return (Reading(at, pages, who, source) for at, pages in series.points)
 
     def _series(self, more: str = "") -> str:
@@ -192,11 +211,13 @@ def one_of(label: str, values: Iterable[str]) -> str:
     return f"{label}=~{json.dumps('|'.join(sorted(map(re.escape, values))), ensure_ascii=False)}"
 
 
-def _matchers(serials: Iterable[set[str]], size: int) -> Iterator[str]:
-    """Yield matchers for all of these serial numbers, so many in each."""
-    every = sorted(set[str]().union(*serials))
-    for index in range(0, len(every), size):
-        yield one_of("serial", every[index : index + size])
+def _batches(engines: Iterable[Engine], size: int) -> Iterator[tuple[str, list[Engine]]]:
+    """Yield so many engines at a time, with a matcher that their series have."""
+    for label, alike in groupby(
+        sorted(engines, key=lambda each: (found_by(each), each)), lambda each: found_by(each)[0]
+    ):
+        while batch := list(islice(alike, size)):
+            yield one_of(label, {found_by(each)[1] for each in batch}), batch
 
 
 def _before(base: _Base | None, start: float, readings: Iterable[Reading]) -> Reading | None:
@@ -206,7 +227,7 @@ def _before(base: _Base | None, start: float, readings: Iterable[Reading]) -> Re
     return Reading(base.at, base.pages, Who("", ""))
 
 
-def _counted(work: _Work, pages: Pages) -> Counted:
+def _counted(work: _Work, pages: Pages, silent_before: AbstractSet[str], silent_at_end: AbstractSet[str]) -> Counted:
     before: dict[str, float] = defaultdict(float)
     last: dict[str, float] = defaultdict(float)
     for each, readings in work.readings.items():
@@ -221,6 +242,6 @@ def _counted(work: _Work, pages: Pages) -> Counted:
         pages,
         frozenset({each.key for each in work.bases} | {name for name in last if before[name]}),
         frozenset(name for name in last if not before[name]),
-        frozenset(name for name in last if 0 < before[name] < period.start - DAY),
-        frozenset(name for name, at in last.items() if at <= period.end - DAY),
+        frozenset(name for name in last if 0 < before[name] < period.start - DAY) | (silent_before & last.keys()),
+        frozenset(name for name, at in last.items() if at <= period.end - DAY) | (silent_at_end & last.keys()),
     )

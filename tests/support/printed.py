@@ -94,6 +94,28 @@ def fleet() -> Iterator[Series]:
     yield _pages("Late", "SN-013", _between(ten, (LATE, NOW)))
 
 
+MOVED_AT, EXPIRED_AT = at("2026-10-05 08:00"), at("2026-10-12 08:00")
+LAST_HEARD, HEARD_AGAIN = at("2026-10-29 12:00"), at("2026-11-03 12:00")
+
+
+def shown_on() -> Iterator[Series]:
+    """Yield printers whose counter is shown on for a while after they were last heard."""
+    ten = steadily(10)
+    yield _pages("Heard", "SN-020", ten)
+    yield _last_success("Heard", lambda t: t)
+    # Silent over the end of October, with the counter of then.
+    yield _pages("Asleep", "SN-021", lambda t: ten(LAST_HEARD if LAST_HEARD <= t < HEARD_AGAIN else t))
+    yield _last_success("Asleep", lambda t: LAST_HEARD if LAST_HEARD <= t < HEARD_AGAIN else t)
+    # It has another address and name now; the old one is listed until it shows nothing more.
+    yield _pages("Old place", "SN-022", _between(lambda t: ten(min(t, MOVED_AT)), (BEGIN, EXPIRED_AT)))
+    yield _pages("New place", "SN-022", _between(ten, (MOVED_AT, NOW)))
+
+
+def _last_success(printer: str, value: Value) -> Series:
+    labels = {"job": "printcam", "instance": "a:1", "printer": printer, "location": "B1"}
+    return Series("printer_last_success_timestamp_seconds", labels, value, TIMES)
+
+
 def steps(t: int) -> int:
     """Return what a counter of ten an hour has counted until then."""
     return (t - BEGIN) * 10 // HOUR

@@ -263,7 +263,8 @@ def url(text: str) -> str:
     """The URL of a server without a slash at its end; raises ValueError."""
     try:
         parts = urlsplit(text)
-        is_good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        host = (parts.hostname or "").encode("idna")  # as whoever looks it up does: not with an empty or long label
+        is_good = parts.scheme in {"http", "https"} and bool(host) and parts.port != 0
     except ValueError:
         is_good = False
     if not is_good or not re.fullmatch(r"[!-~]+", text):

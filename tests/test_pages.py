@@ -367,7 +367,7 @@ async def test_a_prometheus_without_the_rules_is_told() -> None:
     async with prometheus(vector(), vector()) as (url, _, go):
         go.set()
         asked = Forecasts(lambda: Prometheus(url=url))
-        assert "the recording rules in Prometheus" in (await known(asked)).remark
+        assert "the recording rules are not loaded" in (await known(asked)).remark
         await asked.close()
 
 

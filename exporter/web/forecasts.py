@@ -40,7 +40,7 @@ class Forecast:
 NOT_CONFIGURED: Final = Forecast(remark="There is no forecast: prometheus.url is not configured.")
 _PENDING = Forecast(remark="The forecast is on its way.")
 _FAILED = Forecast(remark="There is no forecast now: Prometheus cannot be asked, and the log says why.")
-_EMPTY = "There is no forecast yet: the recording rules in Prometheus need three days of data."
+_EMPTY = "There is no forecast: the recording rules are not loaded in Prometheus, or have no three days of data yet."
 
 
 class Forecasts:

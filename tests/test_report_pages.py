@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +137,13 @@ async def test_an_engine_that_two_names_show_at_a_time_counts_each_page_once(sho
     months = await counted(shown_on, *some("2026-09-01", "2026-12-01"))
     pages = by_printer(*months)
     assert pages["Old place"] + pages["New place"] == pytest.approx(10 * hours(at("2026-09-01"), NOW), abs=1)
+
+
+async def test_a_jump_that_nobody_noticed_counts_as_no_pages(tmp_path: Path) -> None:
+    seed(tmp_path, printed.astray())
+    with prometheus(tmp_path) as server:
+        months = await counted(server, *some("2026-10-01", "2026-12-01"))
+    assert by_printer(*months) == pytest.approx(dict.fromkeys(("Jumped", "At the end"), 10 * hours(BEGIN, NOW)), abs=1)
 
 
 async def test_pages_count_where_the_printer_stands_when_they_show(fleet: Prometheus) -> None:

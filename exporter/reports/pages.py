@@ -7,6 +7,7 @@ difference counts for who shows the later reading.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 from exporter.printers.lifecycle import most_pages
@@ -71,13 +72,16 @@ def is_shared(readings: Iterable[Reading]) -> bool:
     return apart >= _SEEN_TOGETHER
 
 
-def is_steady(before: float | None, readings: Iterable[Reading]) -> bool:
-    """Tell whether the highest counter shown at each time never falls."""
+def is_steady(before: tuple[float, float] | None, readings: Iterable[Reading]) -> bool:
+    """Tell whether the highest counter shown at each time only rises, by no more than an engine can print meanwhile.
+
+    `before` has a time before all readings, and what was shown then.
+    """
     highest: dict[float, float] = {}
     for reading in readings:
         highest[reading.at] = max(highest.get(reading.at, 0.0), reading.pages)
-    shown = ([] if before is None else [before]) + [highest[at] for at in sorted(highest)]
-    return shown == sorted(shown)
+    shown = ([] if before is None else [before]) + sorted(highest.items())
+    return all(0 <= now - then <= most_pages(at - since) for (since, then), (at, now) in pairwise(shown))
 
 
 def steady(before: float, readings: Iterable[Reading]) -> Printed:

@@ -143,7 +143,7 @@ class Counter:
         printers = {tidy(one.labels.get("printer", "")) for one in astray}
         suspects = {engine(one.labels, work.shared) for one in fell} & work.readings.keys()
         for each, readings in work.readings.items():
-            before = work.bases[each].pages if each in work.bases else None
+            before = (work.bases[each].at, work.bases[each].pages) if each in work.bases else None
             if not is_steady(before, readings) or any(reading.who.printer in printers for reading in readings):
                 suspects.add(each)
         return suspects

@@ -111,6 +111,13 @@ def shown_on() -> Iterator[Series]:
     yield _pages("New place", "SN-022", _between(ten, (MOVED_AT, NOW)))
 
 
+def astray() -> Iterator[Series]:
+    """Yield counters that jumped while nobody counted anomalies."""
+    yield _pages("Jumped", "SN-030", _from(FELL_AT, steadily(10), _lifted(steadily(10), 700_000)))
+    later = at("2026-11-01 00:01")
+    yield _pages("At the end", "SN-031", _from(later, steadily(10), _lifted(steadily(10), 700_000)))
+
+
 def _last_success(printer: str, value: Value) -> Series:
     labels = {"job": "printcam", "instance": "a:1", "printer": printer, "location": "B1"}
     return Series("printer_last_success_timestamp_seconds", labels, value, TIMES)

@@ -564,6 +564,8 @@ def _files_of_secrets(schema: dict[str, Any]) -> None:
 
 
 _PROMETHEUS_SECRETS = ("password", "bearer_token")
+_TENANT = "x-scope-orgid"
+"""The header that names a tenant, which is no secret."""
 
 
 class Prometheus(Section):
@@ -918,6 +920,9 @@ def _literal_secrets(document: yamlsource.Document) -> Iterator[yamlsource.Path]
         value = _at(document, "prometheus", key)
         if isinstance(value, str) and not _VARIABLE_ALONE.fullmatch(value):
             yield "prometheus", key
+    for name, value in _section(document, "prometheus", "headers").items():
+        if str(name).casefold() != _TENANT and not _VARIABLE_ALONE.fullmatch(str(value)):
+            yield "prometheus", "headers", str(name)
 
 
 def remarks(config: Config, printers: Iterable[Printer]) -> Iterator[str]:

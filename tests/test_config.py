@@ -751,6 +751,8 @@ def test_passwords_for_prometheus_that_stand_in_the_file_are_told_by_line() -> N
     assert parse(text).secret_lines == (5,)
     assert parse(text.replace(": b", ": '${B}'"), environ={"B": "b"}).secret_lines == ()
     assert parse(text.replace("user: a\n  password: b", "bearer_token: b")).secret_lines == (4,)
+    headers = "headers:\n    X-Scope-OrgID: office\n    X-Api-Key: b\n"
+    assert parse(text.replace("user: a\n  password: b\n", headers)).secret_lines == (6,)
 
 
 def test_a_config_never_shows_its_secrets() -> None:

@@ -74,11 +74,13 @@ def test_months_brought_before_the_first_answer_are_those_of_the_engine_that_ans
             (ENGINE, "A1"): life("impressions", {"2026-09": 6, "2026-10": 70}),
             (ENGINE, "name:Accounting"): life("", {"2026-09": 6, "2026-10": 3}),
             (IMPORTED, "name:Accounting"): dump_imported(Imported("Accounting", "h", "B1", before)),
-            (IMPORTED, "A1"): dump_imported(Imported("Accounting", "h", "B1", before | {"2026-10": 5})),
+            (IMPORTED, "A1"): dump_imported(Imported("Accounting", "h", "B1", {"2025-02": 8})),
         },
     )
     assert found == {
-        "A1": Remembered(Who("Accounting", "Unassigned"), "impressions", {"2025-01": 7, "2026-09": 6, "2026-10": 70})
+        "A1": Remembered(
+            Who("Accounting", "Unassigned"), "impressions", {"2025-01": 7, "2025-02": 8, "2026-09": 6, "2026-10": 70}
+        )
     }
 
 

@@ -137,6 +137,7 @@ async def test_an_engine_that_two_names_show_at_a_time_counts_each_page_once(sho
     months = await counted(shown_on, *some("2026-09-01", "2026-12-01"))
     pages = by_printer(*months)
     assert pages["Old place"] + pages["New place"] == pytest.approx(10 * hours(at("2026-09-01"), NOW), abs=1)
+    assert pages["Old corner"] + pages["New corner"] == pytest.approx(hours(at("2026-09-01"), NOW), abs=1)
 
 
 async def test_a_jump_that_nobody_noticed_counts_as_no_pages(tmp_path: Path) -> None:

@@ -109,6 +109,11 @@ def shown_on() -> Iterator[Series]:
     # It has another address and name now; the old one is listed until it shows nothing more.
     yield _pages("Old place", "SN-022", _between(lambda t: ten(min(t, MOVED_AT)), (BEGIN, EXPIRED_AT)))
     yield _pages("New place", "SN-022", _between(ten, (MOVED_AT, NOW)))
+    # The same of one that prints little, and whose every reading is looked at.
+    one, until = steadily(1), MOVED_AT + 3 * DAY
+    yield _pages("Old corner", "SN-023", _between(lambda t: one(min(t, MOVED_AT)), (BEGIN, until)))
+    yield _pages("New corner", "SN-023", _between(one, (MOVED_AT, NOW)))
+    yield _anomalies("New corner", at("2026-10-20"))
 
 
 def astray() -> Iterator[Series]:

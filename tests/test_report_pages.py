@@ -140,11 +140,14 @@ async def test_an_engine_that_two_names_show_at_a_time_counts_each_page_once(sho
     assert pages["Old corner"] + pages["New corner"] == pytest.approx(hours(at("2026-09-01"), NOW), abs=1)
 
 
-async def test_a_jump_that_nobody_noticed_counts_as_no_pages(tmp_path: Path) -> None:
+async def test_a_board_that_nobody_noticed_counts_as_no_pages(tmp_path: Path) -> None:
     seed(tmp_path, printed.astray())
     with prometheus(tmp_path) as server:
         months = await counted(server, *some("2026-10-01", "2026-12-01"))
-    assert by_printer(*months) == pytest.approx(dict.fromkeys(("Jumped", "At the end"), 10 * hours(BEGIN, NOW)), abs=1)
+    ten = 10 * hours(BEGIN, NOW)
+    # The first reading comes 30 seconds after the beginning, the last one 270 before the end.
+    anew = 600 * hours(BEGIN, NOW) - 50
+    assert by_printer(*months) == pytest.approx({"Jumped": ten, "At the end": ten, "Anew": anew}, abs=1)
 
 
 async def test_pages_count_where_the_printer_stands_when_they_show(fleet: Prometheus) -> None:
@@ -226,12 +229,15 @@ async def test_months_before_prometheus_began_come_from_the_state(fleet: Prometh
 
 
 async def test_usage_tells_six_whole_months_and_this_one(fleet: Prometheus) -> None:
-    months = kept("SN-001", "Plain", m2025_12=12, m2026_05=500, m2026_06=600, m2026_07=700, m2026_08=8_000)
+    months = {
+        **kept("SN-000", "Plain", m2025_12=30),  # it stood there before
+        **kept("SN-001", "Plain", m2025_12=12, m2026_05=500, m2026_06=600, m2026_07=700, m2026_08=8_000),
+    }
     async with Client(Settings(url=fleet.url)) as client:
         report = await usage_report(client, months, "Plain", zone=ZONE, now=NOW)
     assert report.facts == {"printer": "Plain", "unit": "impressions", "time_zone": "Europe/Berlin"}
     history = {
-        "2025-12": 12,
+        "2025-12": 42,
         "2026-05": 500,
         "2026-06": 600,
         "2026-07": 700,

@@ -135,7 +135,7 @@ class Counter:
 
     async def _suspects(self, work: _Work) -> set[Engine]:
         """Return the engines whose counter did not simply rise, or may not have."""
-        window = f"[{work.period.seconds}s]"
+        window = f"[{work.period.seconds + _HOUR}s]"  # with the reading that the first one is held against
         fell = await self._client.query(f"resets({self._series()}{window}) > 0", work.period.end)
         astray = await self._client.query(
             f"max by (printer) (changes(printer_counter_anomalies_total{window})) > 0", work.period.end

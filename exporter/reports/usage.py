@@ -98,10 +98,10 @@ def _of_names(joined: Joined, names: Collection[str]) -> dict[str, int]:
 
 def _history(known: Iterable[Remembered], pages: Mapping[str, int | None]) -> dict[str, int]:
     """Return all months that are known, in order."""
-    told = {month: count for month, count in pages.items() if count is not None}
-    for each in known:
-        told = {**each.months, **told}
-    return dict(sorted(told.items()))
+    kept: dict[str, int] = defaultdict(int)
+    for month, count in (item for each in known for item in each.months.items()):
+        kept[month] += count
+    return dict(sorted({**kept, **{month: count for month, count in pages.items() if count is not None}}.items()))
 
 
 def _numbers(pages: Mapping[str, int | None], in_part: Collection[str]) -> dict[str, object]:

@@ -117,9 +117,12 @@ def shown_on() -> Iterator[Series]:
 
 
 def astray() -> Iterator[Series]:
-    """Yield counters that jumped while nobody counted anomalies."""
+    """Yield counters that went astray while nobody counted anomalies."""
     yield _pages("Jumped", "SN-030", _from(FELL_AT, steadily(10), _lifted(steadily(10), 700_000)))
     later = at("2026-11-01 00:01")
+    # A board with a few pages gives way to one that is soon beyond them.
+    first = at("2026-10-01")
+    yield _pages("Anew", "SN-032", _from(first, lambda _: 100, lambda t: 5 + int(t - first) // 6))
     yield _pages("At the end", "SN-031", _from(later, steadily(10), _lifted(steadily(10), 700_000)))
 
 

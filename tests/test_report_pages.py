@@ -208,6 +208,12 @@ async def reported(server: Prometheus, months: Months, first: str, after: str) -
         (kept("SN-013", "Late", "sheets", m2026_10=5_000), "Late", (3369 + 5_000, 5_000)),
         (kept("SN-013", "Late", "unknown", m2026_10=5_000), "Late", (5_000, 5_000 - 3369)),
         (kept("SN-012", "Twin 1", m2026_10=9_000), "Twin 1", (7450, 0)),
+        # The engine that stood there before is another one, and so are its pages.
+        (
+            {**kept("SN-099", "Late", m2026_10=500), **kept("SN-013", "Late", m2026_10=5_000)},
+            "Late",
+            (5_500, 5_500 - 3369),
+        ),
         # It knows nothing of it.
         (kept("SN-100", "Gone", m2026_10=123), "Gone", (123, 123)),
     ],

@@ -43,7 +43,9 @@ def join(counted: Counted, months: Months) -> Joined:
         read = {
             (engine, who): count
             for (engine, who), count in counted.pages.items()
-            if who.printer == known.who.printer and known.unit in {engine.unit, UNKNOWN_UNIT}
+            if who.printer == known.who.printer
+            and known.unit in {engine.unit, UNKNOWN_UNIT}
+            and (engine.key == key or engine.key not in months)
         }
         missing = known.months[month] - sum(read.values())
         place = next(iter(read), (Engine(key, known.unit), known.who))

@@ -356,6 +356,29 @@ async def test_a_session_outlives_the_time_window(
                 assert session.requests - before == (1 if pause < 150 else 2)
 
 
+async def test_the_time_given_ends_before_the_next_datagram_where_it_ran_out_as_the_last_answer_came() -> None:
+    """With gufo, which meets an agent of SNMPv3 within the first request; both come up in one turn of the loop."""
+    loop, timeout = asyncio.get_running_loop(), 0.1
+    with closing(socket.socket(type=socket.SOCK_DGRAM)) as between:
+        between.bind((own_address(), 0))
+        between.setblocking(False)
+        async with (
+            V3Agent(mib(), own_address(), 0, user=User("someone", PASSWORD, PRIVACY)) as agent,
+            opened("gufo", between.getsockname(), user("someone", "SHA256", "AES128")) as session,
+        ):
+            asking = asyncio.create_task(session.get([OBJECT], timeout))
+            datagram, peer = await loop.sock_recvfrom(between, 65_535)
+            between.sendto(datagram, (agent.host, agent.port))
+            answer = await loop.sock_recv(between, 65_535)
+            until = time.monotonic() + timeout
+            while time.monotonic() < until:
+                pass  # a loop that has no time
+            between.sendto(answer, peer)
+            with pytest.raises(Timeout):
+                await asyncio.wait_for(asking, 1)
+            assert session.requests == 1
+
+
 def dotted(oid: Oid) -> str:
     return ".".join(map(str, oid))
 

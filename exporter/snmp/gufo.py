@@ -44,8 +44,8 @@ _Socket: TypeAlias = SnmpV1ClientSocket | SnmpV2cClientSocket | SnmpV3ClientSock
 _Send: TypeAlias = Callable[[_Socket], None]
 _Receive: TypeAlias = Callable[[_Socket], Any]
 
-# Type of service, size of the send and of the receive buffer, timeout: all as the system has them; no waiting.
 _PLAIN: Final = frozenset({int, bool, str, bytes})
+# Type of service, size of the send and of the receive buffer, timeout: all as the system has them; no waiting.
 _SOCKET_OPTIONS: Final = (0, 0, 0, 0)
 _AUTH_KEYS = {
     "MD5": Md5Key,
@@ -99,6 +99,7 @@ class _GufoSession:
         self._listens = False
         self._receive: _Receive | None = None
         self._answer: asyncio.Future[Any] | None = None
+        self._until = 0.0
 
     async def get(self, oids: Sequence[str], timeout: float) -> dict[str, Value]:
         send, receive = methodcaller("send_get_many", list(oids)), methodcaller("recv_get_many")
@@ -116,7 +117,8 @@ class _GufoSession:
 
     async def ask(self, send: _Send, receive: _Receive, timeout: float) -> Any:
         """Send a request and await its answer in the time given; every error but the end of a walk is ours."""
-        deadline = self._loop.call_later(timeout, self._expire)
+        self._until = self._loop.time() + timeout
+        deadline = self._loop.call_at(self._until, self._expire)
         try:
             return await self._exchange(send, receive)
         except (SnmpError, StopAsyncIteration):
@@ -135,6 +137,8 @@ class _GufoSession:
         """Send one datagram and await the one that answers it; ends a request that was under way."""
         if self._socket is None:
             raise Timeout("the session was closed")
+        if self._loop.time() >= self._until:  # it ran out when nothing was under way, between two datagrams
+            raise TimeoutError
         self._expire()
         self.requests += 1
         with suppress(BlockingIOError):  # as good as lost on the way

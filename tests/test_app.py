@@ -52,9 +52,9 @@ class Source:
 
 @asynccontextmanager
 async def running(
-    text: str, state: Path | str = ":memory:", now: float = MONDAY_NOON
+    text: str, state: Path | str = ":memory:", now: float = MONDAY_NOON, head: str = HEAD
 ) -> AsyncIterator[tuple[App, Source]]:
-    source = Source(text, now, state)
+    source = Source(text, now, state, head)
     app = App(source.load, now=source.clock)
     await app.start()
     try:

@@ -355,8 +355,7 @@ class Client:
         """
         guarded = len(oids) > 1 and self.learnt.has_uptime and SYS_UPTIME not in oids
         asked = [SYS_UPTIME, *oids] if guarded else oids
-        session = self._opened()
-        answer = await self._patiently(lambda: session.get(asked, self._timeout))
+        answer = await self._patiently(lambda: self._opened().get(asked, self._timeout), self._doubt_session)
         if not answer:
             self.learnt.has_uptime &= list(asked) != [SYS_UPTIME]
             return None
@@ -382,7 +381,9 @@ class Client:
                 last = key
         return True
 
-    async def _patiently(self, request: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(
+        self, request: Callable[[], Awaitable[T]], before_retry: Callable[[], Awaitable[None]] | None = None
+    ) -> T:
         attempts = 1 if self._is_doubtful and not self._heard else 1 + self._retries
         for attempts_left in reversed(range(attempts)):
             try:
@@ -390,10 +391,18 @@ class Client:
             except (Timeout, Protocol):
                 if not attempts_left:
                     raise
+                if before_retry:
+                    await before_retry()
             else:
                 self._heard = True
                 return result
         raise Timeout("never asked")
+
+    async def _doubt_session(self) -> None:
+        """Open anew a session that may be with the SNMP engine (RFC 3411) of a printer that is gone."""
+        if self.version == "3" and not self._heard:
+            self.close()
+            await self._open()
 
     def _next_version(self) -> str:
         """Return v1 and v2c in turn for a v2c printer that never answered, or has not for long."""

@@ -143,7 +143,7 @@ MOVES = st.sampled_from([*_MOVES, *[("rest", 0)] * len(_MOVES)])
 WAITS = st.sampled_from([60.0, 60.0, 700.0, 7300.0, 2 * DAY, 40 * DAY, -30.0])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(MOVES, WAITS), min_size=5, max_size=30))
 def test_what_is_made_anew_in_part_is_what_would_be_made_afresh(moves: list[tuple[tuple[str, int], float]]) -> None:
     ours, other = Watcher(_reader()), Watcher(_afresh, forgets=True)

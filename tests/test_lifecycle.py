@@ -379,6 +379,7 @@ def printed(*readings: int | None, story: Story | None = None, every: float = MI
         ([1000, 5, 6, 7, 8], 8, 3, 1),
         ([1000, 5, 6, 7, 8, 10], 10, 5, 1),
         ([1000, 5, 1001], 1001, 1, 1),  # a glitch
+        ([1000, 5, 1000, 5, 5, 5], 1000, 0, 2),  # which comes back: doubted anew
         ([1000, 5, 90, 1001, 1002], 1002, 2, 1),
         # more than an engine can print in a minute
         ([1000, 1400], 1400, 400, 0),

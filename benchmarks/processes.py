@@ -26,7 +26,7 @@ _STOP_LIMIT = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """So many printers of a profile; a `dead` share never answers, a `printing` share prints a page a second."""
+    """So many printers of a profile; a `dead` share never answers, a `printing` share of the others prints on."""
 
     count: int
     profile: str

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from pyasn1.codec.ber import decoder, encoder
 from pyasn1.type import univ
 from pysnmp.proto import api, rfc1902, rfc1905
 
+from exporter.simulator import fleet
 from exporter.simulator.agent import Agent, respond
 from exporter.simulator.ber import (
     BerError,
@@ -822,15 +824,26 @@ def test_a_profile_has_the_rows_it_promises(
 
 async def test_the_printers_of_a_fleet_have_serials_of_their_own_and_some_are_dead() -> None:
     serial = ".".join(map(str, (*PRINTER, 5, 1, 1, 17, 1)))
-    async with Fleet(4, "127.61.23.1", 0, dead=0.5) as fleet:
+    async with Fleet(4, "127.61.23.1", 0, dead=0.5) as site:
         found = []
-        for agent in fleet.agents[::2]:
+        for agent in site.agents[::2]:
             async with SnmpSession(agent.host, agent.port, community="public") as session:
                 found.append(await session.get(serial))
-        for agent in fleet.agents[1::2]:
+        for agent in site.agents[1::2]:
             agent.datagram_received(_GET, ("127.0.0.1", 9))
     assert found == [b"F0000000", b"F0000002"]
-    assert fleet.requests == 2
+    assert site.requests == 2
+
+
+def test_the_printers_of_a_fleet_that_print_are_among_those_that_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(fleet, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    agents = Fleet(100, "127.61.23.1", 0, dead=0.5, printing=0.1).agents
+    living = [agent for agent in agents if not agent._silent]
+    before = [agent._mib.now()[LIFE_COUNT] for agent in living]
+    clock.now += 60
+    after = [agent._mib.now()[LIFE_COUNT] for agent in living]
+    assert (len(living), sum(one != other for one, other in zip(before, after, strict=True))) == (50, 5)
 
 
 async def test_the_fleet_process_says_when_it_is_ready_and_what_it_did() -> None:

@@ -80,7 +80,7 @@ _FIRST_LEVEL: Oid = (*PRINTER, 11, 1, 1, 9, 1, 1)
 class Fleet(Site[Agent]):
     """So many agents that answer alike.
 
-    A `dead` share never answers, and a `printing` share prints a page a second; both are spread evenly.
+    A `dead` share never answers, and a `printing` share of the others prints a page a second; both are spread evenly.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Fleet(Site[Agent]):
 
         self.agents = tuple(
             Agent(
-                _one_of_many(shared, number, elapsed, prints=_is_chosen(number, printing)),
+                _one_of_many(shared, number, elapsed, prints=_is_chosen(number - int(number * dead), printing)),
                 str(first + number),
                 port,
                 silent=_is_chosen(number, dead),

@@ -98,6 +98,26 @@ async def test_a_lost_packet_is_asked_for_again() -> None:
     assert client.requests == 2
 
 
+@pytest.mark.parametrize(("lost", "sessions"), [("the first request", 2), ("a later one", 1)])
+async def test_over_snmpv3_a_printer_that_is_not_heard_is_asked_again_in_a_new_session(
+    lost: str, sessions: int
+) -> None:
+    agent = FakeAgent()
+    client = await begun(agent, credentials=UserCredentials(version="3", user="monitor"))
+    if lost == "a later one":
+        await client.get(OIDS[:2])
+    agent.lose = 1
+    assert await client.get(OIDS[:2]) == dict.fromkeys(OIDS[:2], 7)
+    assert (len(agent.targets), agent.closed) == (sessions, sessions - 1)
+    assert client.requests == agent.requests
+
+
+async def test_over_v2c_a_lost_packet_costs_no_session() -> None:
+    agent = FakeAgent(lose=1)
+    await (await begun(agent)).get(OIDS[:2])
+    assert (len(agent.targets), agent.closed) == (1, 0)
+
+
 async def test_a_printer_that_was_silent_is_asked_once_only() -> None:
     agent = FakeAgent(lose=1)
     client = await begun(agent, silent=True)

@@ -379,6 +379,26 @@ async def test_the_time_given_ends_before_the_next_datagram_where_it_ran_out_as_
             assert session.requests == 1
 
 
+@both_engines
+async def test_a_request_has_all_of_its_time_whatever_was_left_to_the_one_before(engine: EngineName) -> None:
+    delay = 0.0
+    async with simulated(engine, lambda _, reply: [(delay, reply)]) as (session, _):
+        assert await session.get([OBJECT], 0.2) == {OBJECT: 1}
+        delay = 0.4
+        assert await session.get([OTHER], PATIENCE) == {OTHER: 2}
+
+
+async def test_an_agent_that_speaks_out_of_turn_is_not_listened_to_until_it_is_asked() -> None:
+    """With gufo, whose sockets keep what is not read: the loop would look there again and again."""
+    async with simulated("gufo", lambda _, reply: [(0, reply), (0, reply)]) as (session, _):
+        assert isinstance(session, gufo._GufoSession)
+        for oid, expected in ((OBJECT, 1), (OTHER, 2)):
+            assert await session.get([oid], PATIENCE) == {oid: expected}
+            async with asyncio.timeout(PATIENCE):
+                while session._listens:
+                    await asyncio.sleep(0)
+
+
 def dotted(oid: Oid) -> str:
     return ".".join(map(str, oid))
 

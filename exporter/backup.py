@@ -19,6 +19,8 @@ from exporter import foreign, yamlsource
 from exporter.cameras.registry import KIND as CAMERA
 from exporter.cameras.stored import load as load_camera
 from exporter.config import PUBLIC, ConfigFile
+from exporter.discovery.sources import KINDS as SOURCE_KINDS
+from exporter.discovery.sources import Sources
 from exporter.foreign import ImportFault
 from exporter.printers.imported import IMPORTED, load_imported
 from exporter.printers.stored import KINDS, Printers
@@ -156,12 +158,14 @@ def _contents(state: _State) -> Changes:
 
 def _check(contents: Changes) -> None:
     """Raise ValueError for a document that the exporter would not start with."""
-    Printers({key: text for key, text in contents.documents.items() if key[0] in KINDS and text})
-    for (kind, key), text in contents.documents.items():
+    documents = {key: text for key, text in contents.documents.items() if text}
+    Printers({key: text for key, text in documents.items() if key[0] in KINDS})
+    Sources({key: text for key, text in documents.items() if key[0] in SOURCE_KINDS})
+    for (kind, key), text in documents.items():
         if kind == CAMERA:
-            load_camera(key, text or "")
+            load_camera(key, text)
         elif kind == IMPORTED:
-            load_imported(key, text or "")
+            load_imported(key, text)
 
 
 # ---- the config as data

@@ -23,7 +23,11 @@ from exporter.commands.kept import CommandError
 from exporter.commands.listfiles import gathered, put_back
 from exporter.config import ConfigFile
 from exporter.configtypes import Surroundings
+from exporter.discovery import files
+from exporter.discovery.files import Read
+from exporter.discovery.found import Found
 from exporter.discovery.insertion import rendered
+from exporter.discovery.sources import FILE, Sources
 from exporter.foreign import ImportFault
 from exporter.printers.imported import IMPORTED, Imported, dump_imported
 from exporter.printers.lifecycle import Life
@@ -36,11 +40,24 @@ from tests.test_poll import BASE, MovingMib
 from tests.test_stored import LIFE
 
 LOBBY = "02:00:5e:10:00:01"
+
+
+def inventory() -> dict[tuple[str, str], str | None]:
+    """Return all that the state keeps of an inventory from a file and a print server."""
+    settings = config.parse("printers: []\ndiscovery: { print_servers: [{ url: 'windows://dc3' }] }\n")
+    text = "# of B1\n- { name: Hall, host: 192.0.2.9 }\n"
+    of = Sources()
+    of.told("windows://dc3", [Found("HP", "192.0.2.8")], 1.5, addresses={}, forget_after=9.0)
+    of.take(settings, {"b1.yaml": Read("b1.yaml", None, files.parse(text, "b1.yaml", settings.shared), text)}, {}, 1.5)
+    return {key: body for piece in of.changes() for key, body in piece.documents.items()}
+
+
 CONTENTS = Changes(
     {
         ("engine", "A1"): dump_life(Life(months={"2026-10": 7}, pages_at=1.5)),
         (KIND, LOBBY): dump(camera(LOBBY)),
         (IMPORTED, "A1"): dump_imported(Imported("Accounting", "192.0.2.1", "B1", {"2020-01": 3})),
+        **inventory(),
     },
     (Event("engine", "A1", 1.5, "jam", None, None), Event(KIND, LOBBY, 0.1, "address", None, "192.0.2.7")),
 )
@@ -436,6 +453,9 @@ def test_a_backup_is_read_as_it_was_written() -> None:
             text_of(lambda whole: whole["state"]["documents"][IMPORTED].update(A1=7), signed=True),
             "months of A1: Input should be",
         ),
+        (text_of(lambda whole: whole["state"]["documents"][FILE].update({"b1.yaml": 7}), signed=True), "b1.yaml: "),
+        (text_of(lambda whole: whole["state"]["documents"].update(told={"x": {}}), signed=True), "printer x: "),
+        (text_of(lambda whole: whole["state"]["documents"].update(inventory={"all": []}), signed=True), "inventory: "),
     ],
 )
 def test_what_is_no_whole_backup_is_refused(data: bytes, why: str) -> None:

@@ -37,7 +37,7 @@ MAX_TOLD = 10_000
 # Documents made before the loop has its turn.
 _SLICE = 50
 
-_TOLD, _LISTINGS = TypeAdapter(tuple[str, Told]), TypeAdapter(dict[str, Listing])
+_TEXT, _TOLD, _LISTINGS = TypeAdapter(str), TypeAdapter(tuple[str, Told]), TypeAdapter(dict[str, Listing])
 
 
 class Sources:
@@ -56,7 +56,7 @@ class Sources:
         self._troubles = Repeats()
         stored = documents or {}
         self.files: Mapping[str, Read] = {
-            path: Read(path, text=text) for (kind, path), text in stored.items() if kind == FILE
+            path: Read(path, text=_loaded(_TEXT, path, text)) for (kind, path), text in stored.items() if kind == FILE
         }
         """As they were last read; of those that were not read yet, the text that the state has."""
         for (kind, key), text in stored.items():
@@ -142,7 +142,8 @@ class Sources:
         if kind == LISTING:
             return _LISTINGS.dump_json(dict(self.inventory.listings), exclude_defaults=True).decode()
         if kind == FILE:
-            return self.files[name].text if name in self.files else None
+            text = self.files[name].text if name in self.files else None
+            return None if text is None else json.dumps(text)
         url, place = json.loads(name)
         told = self._told.get(url, {}).get(place)
         return _TOLD.dump_json((url, told), exclude_defaults=True).decode() if told else None

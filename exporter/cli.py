@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import gc
 import io
 import ipaddress
@@ -9,7 +10,6 @@ import logging
 import os
 import resource
 import signal
-import stat
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,9 @@ from exporter.cameras.easyip import DEVICE_PORT, LISTEN_PORT
 from exporter.cameras.registry import KIND
 from exporter.cameras.views import views
 from exporter.commands import backup, cameras, discover, inventory, kept, probe, report, tracked
-from exporter.commands.kept import CommandError
+from exporter.commands.arguments import community, typed
+from exporter.commands.errors import CommandError, UsageError
+from exporter.commands.files import create, exists
 from exporter.config import Cameras, CommunityCredentials, Config, ConfigError, Printer
 from exporter.configtypes import DEFAULT_PORTS
 from exporter.discovery.sweep import CONCURRENCY
@@ -56,6 +58,8 @@ first steps:
 
 SIGHUP or POST /-/reload reads the config again; one with a fault changes nothing.
 """
+# What the system says when standard output cannot be written: nobody reads it, or a disk is behind it.
+_UNWRITTEN = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 _OWN_FOLDERS = ("/-/", "/sd/", "/api/", "/printers/", "/cameras/", "/static/")
 _EXAMPLES = {
     "check": "printcam-exporter check config.yaml",
@@ -76,22 +80,21 @@ _EXAMPLES = {
 }
 
 
-class _UsageError(Exception):
-    """What was typed cannot be meant."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # the terminal's charset may lack letters that devices use
-        sys.stdout.reconfigure(errors="backslashreplace")
+    _prepare_output()
     command: Callable[[argparse.Namespace], int] = options.command
     logs.configure(options.log_level or ("info" if command in {_serve, _demo} else "warning"), options.log_format)
     try:
         code = command(options)
         sys.stdout.flush()
-    except BrokenPipeError:  # who read the output has had enough; nothing may be written when Python ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno not in _UNWRITTEN or error.filename:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing may be written when Python ends
+        if error.errno != errno.EPIPE:  # who read the output has had enough
+            print(f"printcam-exporter: the output cannot be written: {error.strerror}", file=sys.stderr)
         return 1
     except (ConfigError, StateError) as error:
         print(error, file=sys.stderr)
@@ -99,13 +102,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CommandError as error:
         print(f"printcam-exporter: {error}", file=sys.stderr)
         return 1
-    except (_UsageError, discover.UsageError, report.UsageError) as error:
+    except UsageError as error:
         print(f"printcam-exporter: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     else:
         return code
+
+
+def _prepare_output() -> None:
+    if sys.stdout is None:  # it was closed (>&-)
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):  # the terminal's charset may lack letters that devices use
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -180,7 +190,7 @@ def _shared_options(*, defaults: bool = False) -> "_CommandParser":
         "--web.listen-address",
         dest="listen_addresses",
         action="append",
-        type=_address,
+        type=typed(_address),
         default=default(None),
         metavar="ADDR",
         help="where to listen: host:port, :port (every address), [::1]:port or unix:/path; may be repeated [:10143]",
@@ -203,7 +213,7 @@ def _shared_options(*, defaults: bool = False) -> "_CommandParser":
     add(
         "--web.telemetry-path",
         dest="telemetry_path",
-        type=_path,
+        type=typed(_path),
         default=default("/metrics"),
         metavar="PATH",
         help="where the metrics are [/metrics]",
@@ -239,13 +249,14 @@ def _probe_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ipp.path",
         dest="ipp_path",
-        type=_url_path,
+        type=typed(configtypes.url_path),
         metavar="PATH",
         help="where it is over IPP [/ipp/print, /ipp or /]",
     )
     parser.add_argument(
         "--snmp.community",
         dest="community",
+        type=typed(community),
         default="public",
         help="for a host that is not in the config [public]; other users of this machine can see it",
     )
@@ -272,7 +283,7 @@ def _cameras_options(parser: argparse.ArgumentParser) -> None:
         "--target",
         action="append",
         default=[],
-        type=_ipv4,
+        type=typed(_ipv4),
         metavar="ADDRESS",
         help="search at this broadcast or unicast address too; may be repeated",
     )
@@ -307,7 +318,7 @@ def _import_cameras_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a tracker database, a scan in JSON, or a site file")
     parser.add_argument(
         "--time-zone",
-        type=_zone,
+        type=typed(_zone),
         metavar="ZONE",
         help="of times that name none [that of the config], e.g. Europe/Berlin; the same when a file is imported again",
     )
@@ -356,32 +367,22 @@ def _forget_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("device", metavar="NAME|MAC|SERIAL", help="the camera or printer to forget")
 
 
-def _url_path(text: str) -> str:
-    try:
-        return configtypes.url_path(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _ipv4(text: str) -> str:
     try:
         return str(ipaddress.IPv4Address(text))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"not an IPv4 address: {text}") from None
+        raise ValueError(f"not an IPv4 address: {text}") from None
 
 
 def _zone(text: str) -> tzinfo:
     found = configtypes.zone(text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"no such time zone: {text}")
+        raise ValueError(f"no such time zone: {text}")
     return found
 
 
 def _address(text: str) -> str:
-    try:
-        listeners.check_address(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    listeners.check_address(text)
     return text
 
 
@@ -392,7 +393,7 @@ def _path(text: str) -> str:
         or text.startswith(_OWN_FOLDERS)
         or {"{", "}", "?", "#"} & set(text)
     ):
-        raise argparse.ArgumentTypeError(
+        raise ValueError(
             f"a path starts with / but not with {' '.join(_OWN_FOLDERS)}, is not /probe, and has no {{ }} ? or #"
         )
     return text
@@ -446,8 +447,7 @@ def _cameras(options: argparse.Namespace) -> int:
     asked = {"interfaces": tuple(options.interface), "targets": tuple(options.target)}
     search = settings.search.model_copy(update={key: value for key, value in asked.items() if value})
     settings = settings.model_copy(update={"search": search})
-    # pathlib raises where it may not look.
-    is_kept = options.config_file and os.path.exists(loaded.state_path)  # noqa: PTH110
+    is_kept = options.config_file and exists(loaded.state_path)
     state = State(loaded.state_path, read_only=True) if is_kept else None
     try:
         return asyncio.run(_show_cameras(options, replace(loaded, cameras=settings), settings, state))
@@ -523,7 +523,7 @@ def _forget(options: argparse.Namespace) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     path = options.config_file or DEFAULT_CONFIG
-    is_needed = options.config_file or not options.prometheus_url or os.path.exists(path)  # noqa: PTH110 - as above
+    is_needed = options.config_file or not options.prometheus_url or exists(path)
     return report.run(options, config.load(path) if is_needed else None)
 
 
@@ -544,9 +544,9 @@ def _over_protocol(printer: Printer, options: argparse.Namespace) -> Printer:
     protocol = options.protocol or printer.protocol
     is_snmp = protocol == "snmp"
     if options.ipp_path and is_snmp:
-        raise _UsageError("--ipp.path needs --protocol ipp or ipps")
+        raise UsageError("--ipp.path needs --protocol ipp or ipps")
     if not is_snmp and (options.device is not None or options.record):
-        raise _UsageError("--device and --record are for SNMP")
+        raise UsageError("--device and --record are for SNMP")
     is_other = is_snmp != (printer.protocol == "snmp")
     return replace(
         printer,
@@ -562,7 +562,7 @@ def _new_printer(options: argparse.Namespace) -> Printer:
     try:
         host, port = config.split_host(options.host, DEFAULT_PORTS[protocol])
     except ValueError as error:
-        raise _UsageError(f"{options.host}: {error}") from None
+        raise UsageError(f"{options.host}: {error}") from None
     return Printer(
         name=options.host,
         host=host,
@@ -584,33 +584,18 @@ async def _run_probe(printer: Printer, loaded: Config | None, options: argparse.
             recording = await probe.record(
                 answer, engine, polling, lambda rows: status.update(f"recording … {rows} rows so far")
             )
-        await asyncio.to_thread(_write, options.record, recording.text, force=options.force)
+        await asyncio.to_thread(create, options.record, recording.text, force=options.force)
         print(probe.summary(options.record, recording))
     return 0 if is_answered else 1
 
 
 def _check_writable(file: Path, *, force: bool) -> None:
     """Refuse at once what could not be written after minutes of asking."""
-    is_there = os.path.exists(file)  # noqa: PTH110 - pathlib raises where it may not look
+    is_there = exists(file)
     if is_there and not force:
         raise CommandError(f"{file} exists already; --force overwrites it")
     if not is_there and not os.access(file.parent, os.W_OK | os.X_OK):
         raise CommandError(f"{file}: cannot be written: no folder that this user may write to")
-
-
-def _write(file: Path, text: str, *, force: bool) -> None:
-    """Write a file whole or not at all."""
-    try:
-        with file.open("w" if force else "x", encoding="ascii") as stream:
-            try:
-                stream.write(text)
-                stream.flush()
-            except OSError:
-                if stat.S_ISREG(file.lstat().st_mode):  # and not /dev/stdout
-                    file.unlink()
-                raise
-    except OSError as error:
-        raise CommandError(f"{file}: cannot be written: {error.strerror}") from None
 
 
 async def _run_demo(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from exporter.cameras.model import camera
 from exporter.cameras.registry import KIND
 from exporter.cameras.stored import dump
 from exporter.commands import backup as backups
-from exporter.commands.kept import CommandError
+from exporter.commands.errors import CommandError
 from exporter.commands.listfiles import gathered, put_back
 from exporter.config import ConfigFile
 from exporter.configtypes import Surroundings

@@ -1,6 +1,7 @@
 """The command line, run as an administrator runs it: a process of its own."""
 
 import asyncio
+import errno
 import json
 import os
 import re
@@ -14,13 +15,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from unittest.mock import Mock
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 
 from exporter import __version__, cli, config
-from exporter.commands import kept
+from exporter.commands.errors import CommandError
+from exporter.commands.files import create
 from exporter.simulator.office import Office
 from tests.support.agents import free_port, own_address
 
@@ -153,6 +156,30 @@ def test_an_unknown_option_is_refused() -> None:
     assert run("--web.listen-adress=:1").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("output", "code", "said"),
+    [
+        ("/dev/full", 1, "printcam-exporter: the output cannot be written: No space left on device\n"),
+        ("&-", 0, ""),
+    ],
+)
+def test_an_output_that_takes_nothing_is_told_in_one_line_and_a_closed_one_is_no_fault(
+    output: str, code: int, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("cameras: {}\n")
+    line = f"{shlex.join(command('check', str(path)))} >{output}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (code, said)
+
+
+def test_a_fault_of_the_system_elsewhere_is_not_taken_for_one_of_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (OSError(errno.ENOSPC, "full", "elsewhere"), OSError(errno.EACCES, "no")):
+        monkeypatch.setattr("exporter.config.load", Mock(side_effect=error))
+        with pytest.raises(OSError, match=r"full|no"):
+            cli.main(["check"])
+
+
 async def test_probe_shows_a_printer_to_a_person() -> None:
     async with Office(base="127.78.1.1", port=0, clock=lambda: 0.0) as office:
         first = office.printers[0]
@@ -227,16 +254,16 @@ def test_no_half_of_a_recording_is_left_behind(tmp_path: Path, force: bool) -> N
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(kept.CommandError, match="cannot be written: File too large"):
-            cli._write(file, "1.3|2|1\n" * 100_000, force=force)
+        with pytest.raises(CommandError, match="cannot be written: File too large"):
+            create(file, "1.3|2|1\n" * 100_000, force=force)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not file.exists()
 
 
 def test_what_cannot_be_overwritten_stays(tmp_path: Path) -> None:
-    with pytest.raises(kept.CommandError, match="Is a directory"):
-        cli._write(tmp_path, "text", force=True)
+    with pytest.raises(CommandError, match="Is a directory"):
+        create(tmp_path, "text", force=True)
     assert tmp_path.is_dir()
 
 
@@ -284,6 +311,12 @@ def test_probe_says_why_a_printer_cannot_be_asked(host: str, reason: str) -> Non
     assert done.returncode == 1
     assert f": {reason}: " in done.stdout
     assert "Traceback" not in done.stderr
+
+
+def test_probe_refuses_a_community_that_is_none() -> None:
+    done = run("probe", "127.0.0.1", "--snmp.community=")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("argument --snmp.community: expected printable text")
 
 
 def test_probe_refuses_what_is_no_host() -> None:

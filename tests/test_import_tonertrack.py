@@ -17,7 +17,7 @@ import pytest
 from exporter import cli, config
 from exporter.app import App
 from exporter.commands import kept, tracked
-from exporter.commands.kept import CommandError
+from exporter.commands.errors import CommandError
 from exporter.config import ConfigError
 from exporter.printers.imported import IMPORTED, Imported, imported_months
 from exporter.printers.lifecycle import Life

@@ -1,6 +1,7 @@
 """`forget` of a printer: its documents, by its name or its serial number, and never one too many."""
 
 import json
+import os
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from exporter.cameras.model import camera
 from exporter.cameras.registry import KIND
 from exporter.cameras.stored import dump
 from exporter.commands import kept
-from exporter.commands.kept import CommandError
+from exporter.commands.errors import CommandError
 from exporter.config import Config
 from exporter.discovery.found import Found
 from exporter.discovery.sources import TOLD, Sources
@@ -98,6 +99,19 @@ def test_a_printer_that_nobody_knows_is_no_printer(path: Path) -> None:
     for name in ("Nobody", ""):
         with pytest.raises(CommandError, match=f"no camera or printer '{name}' in the state"):
             kept.forget(name, configured(path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_state_that_root_makes_belongs_to_whom_its_folder_does_and_one_that_is_there_to_whom_it_did(
+    tmp_path: Path,
+) -> None:
+    os.chown(tmp_path, 12345, 54321)
+    for name, owner in (("new.db", 12345), ("old.db", 0)):
+        if not owner:
+            keep(tmp_path / name)
+        kept.change_state(configured(tmp_path / name), lambda _: known(("Accounting", "A1")))
+        assert (tmp_path / name).stat().st_uid == owner
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["new.db", "old.db"]
 
 
 def test_a_state_that_cannot_be_read_says_so(path: Path) -> None:

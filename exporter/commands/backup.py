@@ -12,8 +12,9 @@ from typing import Any
 
 from exporter import backup, config, yamlsource
 from exporter.backup import Backup
+from exporter.commands.errors import CommandError
 from exporter.commands.files import create, exists
-from exporter.commands.kept import CommandError, read_foreign
+from exporter.commands.kept import opened, read_foreign
 from exporter.commands.listfiles import gathered, put_back
 from exporter.config import Config, ConfigFile, split_host
 from exporter.configtypes import Surroundings, mac
@@ -188,10 +189,7 @@ def _lacking_credentials(
 
 def _restored(contents: Changes, path: str, *, replace: bool) -> str:
     """Put back the state, and return what to tell."""
-    if path == MEMORY:
-        raise CommandError("state.path is :memory:, which keeps nothing")
-    is_new = not exists(path)
-    with closing(State(path)) as state:
+    with opened(path) as state:
         held = state.contents()
         if _is_same(held, contents):
             return f"  {path}: holds just that"
@@ -204,9 +202,6 @@ def _restored(contents: Changes, path: str, *, replace: bool) -> str:
             if copy:
                 copy.unlink(missing_ok=True)
             raise
-    if is_new and os.geteuid() == 0:  # it belongs to whom the folder does, as if the exporter had made it
-        folder = Path(path).absolute().parent.stat()
-        os.chown(path, folder.st_uid, folder.st_gid)
     return f"  {path}: restored" + (f"; what it held is in {copy}" if copy else "")
 
 

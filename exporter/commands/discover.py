@@ -5,10 +5,9 @@ import asyncio
 import csv
 import io
 import json
-import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +16,9 @@ from rich.console import Console
 
 from exporter import config, configtypes
 from exporter.commands import inventory, kept
-from exporter.commands.kept import CommandError
+from exporter.commands.arguments import community, typed
+from exporter.commands.errors import CommandError, UsageError
+from exporter.commands.files import exists
 from exporter.commands.progress import Shown
 from exporter.config import Config, Printer
 from exporter.discovery import entries, networks
@@ -33,17 +34,13 @@ T = TypeVar("T")
 _NAMED = 20  # addresses that the summary names
 
 
-class UsageError(Exception):
-    """What was typed cannot be meant."""
-
-
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what the command understands."""
     add = parser.add_argument
     add(
         "networks",
         nargs="*",
-        type=_typed(_network),
+        type=typed(_network),
         metavar="NETWORK",
         help="ask its addresses over SNMP: 10.10.5.0/24, 10.10.5.20-40, 10.10.5.28, or IPv6 alike",
     )
@@ -56,26 +53,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--snmp.community",
         dest="communities",
         action="append",
-        type=_typed(_community),
+        type=typed(community),
         default=[],
         metavar="TEXT",
         help="in place of the config's credentials; may be repeated; other users of this machine can see it",
     )
-    add("--port", type=_typed(_port), default=161, help="UDP port to ask [161]")
-    add("--timeout", type=_typed(_timeout), default=1.0, metavar="DURATION", help="how long an answer may take [1s]")
-    add("--rate", type=_typed(_rate), default=RATE, metavar="NUMBER", help="most datagrams sent in a second [100]")
-
-
-def _typed(convert: Callable[[str], T]) -> Callable[[str], T]:
-    """Return a converter whose ValueError argparse shows as it is."""
-
-    def converted(text: str) -> T:
-        try:
-            return convert(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return converted
+    add("--port", type=typed(_port), default=161, help="UDP port to ask [161]")
+    add("--timeout", type=typed(_timeout), default=1.0, metavar="DURATION", help="how long an answer may take [1s]")
+    add("--rate", type=typed(_rate), default=RATE, metavar="NUMBER", help="most datagrams sent in a second [100]")
 
 
 def _network(text: str) -> networks.Span:
@@ -83,12 +68,6 @@ def _network(text: str) -> networks.Span:
         return networks.span(text)
     except ValueError as error:
         raise ValueError(f"{text}: {error}") from None
-
-
-def _community(text: str) -> str:
-    if not text or not text.isprintable():
-        raise ValueError("expected printable text")
-    return text
 
 
 def _port(text: str) -> int:
@@ -177,7 +156,7 @@ def _say(output: str, remark: str) -> None:
 
 def _known_serials(loaded: Config, printers: Sequence[Printer]) -> list[str]:
     """Return the serial numbers of listed printers as far as the state has them; raises StateError."""
-    if not os.path.exists(loaded.state_path):  # noqa: PTH110 - pathlib raises where it may not look
+    if not exists(loaded.state_path):
         return []
     names = {printer.name for printer in printers}
     with closing(State(loaded.state_path, read_only=True)) as state:

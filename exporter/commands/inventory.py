@@ -2,10 +2,10 @@
 
 import glob
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import closing
 
+from exporter.commands.files import exists
 from exporter.config import Config, ConfigError, Printer, remarks
 from exporter.discovery import files
 from exporter.discovery.sources import KINDS, Sources
@@ -50,7 +50,7 @@ def printers_of(config: Config) -> tuple[Printer, ...]:
 def _stored(config: Config) -> dict[Key, str]:
     """Return what the state holds of the inventory; nothing where there is no file yet."""
     has_more = config.printers_files or config.discovery.print_servers
-    if not has_more or not os.path.exists(config.state_path):  # noqa: PTH110 - pathlib raises where it may not look
+    if not has_more or not exists(config.state_path):
         return {}
     with closing(State(config.state_path, read_only=True)) as state:
         return {(kind, key): text for kind in KINDS for key, text in state.documents(kind).items()}

@@ -1,7 +1,8 @@
 """`import` and `forget`: what is done to the state file, beside a running exporter or without one."""
 
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import tzinfo
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +12,8 @@ from exporter.cameras import importer
 from exporter.cameras.model import Camera, merged
 from exporter.cameras.registry import KIND
 from exporter.cameras.stored import dump, load
+from exporter.commands.errors import CommandError
+from exporter.commands.files import exists
 from exporter.config import Config
 from exporter.configtypes import mac as as_mac
 from exporter.discovery import files, sources
@@ -21,10 +24,6 @@ from exporter.printers.stored import ENGINE, KINDS, RECORD, SNAPSHOT, engine_of,
 from exporter.state import MEMORY, Changes, Key, State, StateError
 
 T = TypeVar("T")
-
-
-class CommandError(Exception):
-    """The command cannot be carried out, and has changed nothing; the text says why."""
 
 
 def import_cameras(file: Path, config: Config, zone: tzinfo) -> list[str]:
@@ -61,7 +60,7 @@ def forget(name: str, config: Config) -> list[str]:
 
     Raises CommandError and StateError.
     """
-    if not os.path.exists(config.state_path):  # noqa: PTH110 - pathlib raises where it may not look
+    if not exists(config.state_path):
         raise CommandError(f"there is no state file {config.state_path}")
     names = {known.mac: known.name for known in (config.cameras.known if config.cameras else ()) if known.name}
     dropped = (KIND, "")
@@ -158,14 +157,25 @@ def _documents_of(name: str, serials: Mapping[str, str]) -> list[Key]:
 
 def change_state(config: Config, changes: Callable[[State], Changes]) -> None:
     """Write what `changes` makes of what is stored; a running exporter takes it over when it saves next."""
-    if config.state_path == MEMORY:
-        raise CommandError("state.path is :memory:, which keeps nothing")
-    state = State(config.state_path)
-    try:
+    with opened(config.state_path) as state:
         while not state.write(changes(state)):
             pass
-    finally:
-        state.close()
+
+
+@contextmanager
+def opened(path: str) -> Iterator[State]:
+    """Open the state file for changes; raises CommandError and StateError.
+
+    One that root makes here belongs to whom its folder does, as if the exporter had made it.
+    """
+    if path == MEMORY:
+        raise CommandError("state.path is :memory:, which keeps nothing")
+    is_new = not exists(path)
+    with closing(State(path)) as state:
+        if is_new and os.geteuid() == 0:
+            folder = Path(path).absolute().parent.stat()
+            os.chown(path, folder.st_uid, folder.st_gid)
+        yield state
 
 
 def stored_cameras(state: State, path: str) -> dict[str, Camera]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from exporter import config
 from exporter.backup import is_below
+from exporter.commands.errors import CommandError
 from exporter.commands.files import create, exists
-from exporter.commands.kept import CommandError
 
 
 def gathered(patterns: Iterable[str], folder: Path) -> tuple[dict[str, str], list[str]]:
@@ -30,5 +30,5 @@ def put_back(files: Mapping[str, str], folder: Path) -> list[str]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise CommandError(f"{folder / name}: cannot be written: {error.strerror}") from None
-        create(folder / name, files[name], is_secret=False)
+        create(folder / name, files[name])
     return missing

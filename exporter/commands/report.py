@@ -6,7 +6,6 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
 from contextlib import closing
 from datetime import date, datetime, tzinfo
 from typing import TypeVar
@@ -16,7 +15,9 @@ from rich.text import Text
 
 from exporter import configtypes
 from exporter.commands import inventory
-from exporter.commands.kept import CommandError
+from exporter.commands.arguments import typed
+from exporter.commands.errors import CommandError, UsageError
+from exporter.commands.files import exists
 from exporter.config import Config, Prometheus, system_zone
 from exporter.reports import periods
 from exporter.reports.order import order_report
@@ -34,10 +35,6 @@ _GROUPS = ("printer", "location")
 _COLUMNS = {"pages", "from_state", "from", "to", "time_zone"}
 
 
-class UsageError(Exception):
-    """What was typed cannot be meant."""
-
-
 def add_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
     """Add the reports and what they take; `shared` has the options of all commands."""
     reports = parser.add_subparsers(title="reports", metavar="REPORT", dest="report", required=True)
@@ -52,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser
         sub.add_argument(
             "--prometheus.url",
             dest="prometheus_url",
-            type=_typed(configtypes.url),
+            type=typed(configtypes.url),
             metavar="URL",
             help="whom to ask, without the credentials of the config [prometheus.url of the config]",
         )
@@ -60,10 +57,10 @@ def add_options(parser: argparse.ArgumentParser, shared: argparse.ArgumentParser
 
 def _pages_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--month", type=_typed(periods.first_of), metavar="YYYY-MM", help="[the last whole month]")
-    add("--from", dest="first", type=_typed(periods.day), metavar="YYYY-MM-DD", help="the first day, with --to")
-    add("--to", dest="last", type=_typed(periods.day), metavar="YYYY-MM-DD", help="the last day, which is in it")
-    add("--by", type=_typed(_group), default="printer", metavar="printer|location|LABEL", help="[printer]")
+    add("--month", type=typed(periods.first_of), metavar="YYYY-MM", help="[the last whole month]")
+    add("--from", dest="first", type=typed(periods.day), metavar="YYYY-MM-DD", help="the first day, with --to")
+    add("--to", dest="last", type=typed(periods.day), metavar="YYYY-MM-DD", help="the last day, which is in it")
+    add("--by", type=typed(_group), default="printer", metavar="printer|location|LABEL", help="[printer]")
 
 
 def _usage_options(parser: argparse.ArgumentParser) -> None:
@@ -71,19 +68,7 @@ def _usage_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _order_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--days", type=_typed(_days), default=14, help="how far to look ahead [14]")
-
-
-def _typed(read: Callable[[str], T]) -> Callable[[str], T]:
-    """Return a type for argparse, which tells what a ValueError says."""
-
-    def typed(text: str) -> T:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return typed
+    parser.add_argument("--days", type=typed(_days), default=14, help="how far to look ahead [14]")
 
 
 def _days(text: str) -> int:
@@ -127,7 +112,7 @@ def _months(config: Config, label: str) -> Months:
     """Return what the state knows; where there is none, a line on standard error says so."""
     if config.state_path == MEMORY:
         return {}
-    if not os.path.exists(config.state_path):  # noqa: PTH110 - pathlib raises where it may not look
+    if not exists(config.state_path):
         sys.stderr.write(
             f"There is no state file {config.state_path} here: months before Prometheus are not in this.\n"
         )

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from exporter import config, yamlsource
 from exporter.commands import inventory
+from exporter.commands.errors import CommandError
 from exporter.commands.files import create, exists
-from exporter.commands.kept import CommandError, change_state, read_foreign
+from exporter.commands.kept import change_state, read_foreign
 from exporter.config import Config, ConfigFile
 from exporter.configtypes import Surroundings
 from exporter.discovery import entries, tonertrack

@@ -164,7 +164,7 @@ LAST_SUCCESS = Family(
 )
 BOOT = Family("printer_boot_timestamp_seconds", "gauge", "When the printer's agent started, in Unix time (sysUpTime).")
 POLL_DURATION = Family("printer_poll_duration_seconds", "gauge", "How long the last poll took.")
-POLL_REQUESTS = Family("printer_poll_requests", "gauge", "SNMP requests that the last poll sent.")
+POLL_REQUESTS = Family("printer_poll_requests", "gauge", "Requests that the last poll sent, over SNMP or IPP.")
 POLLS = Family("printer_polls_total", "counter", "Polls that ended, answered or not.")
 POLL_FAILURES = Family(
     "printer_poll_failures_total",

@@ -701,6 +701,11 @@ class Printer:
         shown = f"[{self.host}]" if ":" in self.host else self.host
         return frozenset({self.host, f"{shown}:{self.port}"})
 
+    @property
+    def snmp_port(self) -> int:
+        """The port at which it would be found over SNMP: the usual one where it is asked over IPP."""
+        return self.port if self.protocol == "snmp" else DEFAULT_PORTS["snmp"]
+
 
 @dataclass(frozen=True, slots=True)
 class Shared:

@@ -149,6 +149,7 @@ def test_importing_twice_changes_nothing(desk: Desk) -> None:
         ("{ name: Ours, host: '[2001:db8::7]:161' }", Record()),
         ("{ name: Ours, host: ours.example.com }", Record(address="2001:db8::7")),
         ("{ name: Ours, host: 192.0.2.99 }", Record(serial="ABC1")),
+        ("{ name: Ours, host: '2001:db8::7', protocol: ipp }", Record()),
     ],
 )
 def test_a_printer_is_listed_by_its_address_where_its_name_led_or_by_its_serial_number(

@@ -1,6 +1,7 @@
 """Which of the printers found are proposed, and under which names and locations."""
 
 from exporter.config import Config, parse
+from exporter.discovery import hunt
 from exporter.discovery.found import Announced, Found
 from exporter.discovery.proposals import Known, propose
 from exporter.discovery.sweep import Answer, Candidate, Seen
@@ -72,6 +73,13 @@ def test_what_is_listed_by_address_or_by_serial_number_is_not_proposed() -> None
     found = propose(answers, (), config(), known)
     assert [each.host for each in found.fresh] == ["10.3.0.4"]
     assert (found.listed, found.doubled) == (3, 0)
+
+
+async def test_a_printer_that_is_listed_over_ipp_is_known_where_it_answers_snmp() -> None:
+    listed = "{ name: A, host: 10.3.0.1, protocol: ipp }, { name: B, host: '10.3.0.2:1631', protocol: ipps }"
+    known, lost = await hunt.known(parse(f"printers: [{listed}, {{ name: C, host: c.invalid }}]").printers, ["", "S1"])
+    assert known == Known(frozenset("ABC"), frozenset({("10.3.0.1", 161), ("10.3.0.2", 161)}), frozenset({"S1"}))
+    assert lost == ["c.invalid"]
 
 
 def test_one_printer_at_several_addresses_is_proposed_once_and_says_so() -> None:

@@ -21,7 +21,7 @@ from exporter.configtypes import Surroundings, mac
 from exporter.discovery import entries
 from exporter.discovery.entries import WriteError
 from exporter.discovery.insertion import put, rendered
-from exporter.discovery.tracked import endpoint
+from exporter.discovery.inventory import identity
 from exporter.state import MEMORY, Changes, State, StateError
 
 # What a variable that is not set yet is taken for while a config is checked; a password has 8 letters.
@@ -157,7 +157,7 @@ def _lacking_printers(data: dict[str, Any], sections: ConfigFile) -> Iterator[di
 
 def _place(host: object, device: object) -> object:
     try:
-        return endpoint(*split_host(str(host))), str(device)
+        return identity(*split_host(str(host))), str(device)
     except ValueError:
         return None
 

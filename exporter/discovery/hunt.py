@@ -7,26 +7,26 @@ import asyncio
 import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import SecretStr
 
 from exporter.config import CommunityCredentials, Config, Credentials, EngineName, Printer
+from exporter.discovery.addresses import addresses_of
 from exporter.discovery.found import Announced
 from exporter.discovery.pace import Pace, Paced
 from exporter.discovery.proposals import Known
 from exporter.discovery.sweep import Answer, Candidate, Terms, sweep
 from exporter.snmp.client import as_v1
 from exporter.snmp.engines import Engines
-from exporter.snmp.errors import Exhausted, Resolve
-from exporter.snmp.resolve import MAX_LOOKUPS, resolve
+from exporter.snmp.errors import Exhausted
 
 RATE = 100.0
 """Datagrams a second: no flood for the routers on the way, and nothing that looks like an attack."""
 
-_LOOKUP_SECONDS = 30.0
+_LOOKUP_SECONDS = 10.0  # for one name
 _UNNAMED = "answers to a community that snmp.credentials lacks (the command line's number {})"
 
 
@@ -166,19 +166,9 @@ def _until_stopped(result: Hunt, task: "asyncio.Future[None]") -> Iterator[None]
 
 async def known(printers: Sequence[Printer], serials: Iterable[str]) -> tuple[Known, list[str]]:
     """Return what is listed, host names looked up, and the hosts that have no address now."""
-    slots = asyncio.Semaphore(MAX_LOOKUPS)
-    endpoints: set[tuple[str, int]] = set()
-    resolved: set[str] = set()
-
-    async def look_up(printer: Printer) -> None:
-        async with slots:
-            with suppress(Resolve):
-                endpoints.add((await resolve(printer.host, printer.port, _LOOKUP_SECONDS), printer.port))
-                resolved.add(printer.host)
-
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_LOOKUP_SECONDS):
-            await asyncio.gather(*map(look_up, printers))
+    addresses = await addresses_of({printer.host for printer in printers}, _LOOKUP_SECONDS)
     names = frozenset(printer.name for printer in printers)
-    lost = [printer.host for printer in printers if printer.host not in resolved]
-    return Known(names, frozenset(endpoints), frozenset(filter(None, serials))), lost
+    there = [printer for printer in printers if printer.host in addresses]
+    endpoints = frozenset((addresses[printer.host], printer.snmp_port) for printer in there)
+    lost = [printer.host for printer in printers if printer.host not in addresses]
+    return Known(names, endpoints, frozenset(filter(None, serials))), lost

@@ -7,6 +7,7 @@ from exporter.config import Printer
 from exporter.configtypes import plain_host
 from exporter.discovery import entries
 from exporter.discovery.found import Found
+from exporter.discovery.inventory import identity
 from exporter.discovery.tonertrack import Tracked
 from exporter.printers import lifecycle
 from exporter.printers.imported import IMPORTED, Imported, dump_imported, load_imported, merged
@@ -45,24 +46,19 @@ def named(tracked: Sequence[Tracked], printers: Sequence[Printer], records: Mapp
     return result
 
 
-def _listed(printers: Iterable[Printer], records: Mapping[str, Record]) -> dict[object, str]:
-    names: dict[object, str] = {}
+def _listed(printers: Iterable[Printer], records: Mapping[str, Record]) -> dict[str, str]:
+    names: dict[str, str] = {}
     for printer in printers:
         record = records.get(printer.name, Record())
-        names.setdefault(endpoint(printer.host, printer.port), printer.name)
-        names.setdefault(endpoint(record.address, printer.port), printer.name)
+        names.setdefault(identity(printer.host, printer.snmp_port), printer.name)
+        names.setdefault(identity(record.address, printer.snmp_port), printer.name)
         names.setdefault(record.serial, printer.name)
     names.pop("", None)  # of those whose serial number is not known
     return names
 
 
-def _found_in(listed: Mapping[object, str], found: Found) -> str | None:
-    return listed.get(endpoint(found.host, found.port)) or listed.get(found.serial)
-
-
-def endpoint(host: str, port: int) -> tuple[str, int]:
-    """Return what the spellings of one host and port share."""
-    return plain_host(host), port
+def _found_in(listed: Mapping[str, str], found: Found) -> str | None:
+    return listed.get(identity(found.host, found.port)) or listed.get(found.serial)
 
 
 def history(printers: Iterable[Named], documents: Mapping[str, Mapping[str, str]]) -> tuple[dict[Key, str], int]:

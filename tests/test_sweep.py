@@ -1,14 +1,18 @@
 """Addresses asked over SNMP: who is a printer, and what it costs to find out, against simulated and real agents."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 from pydantic import SecretStr
+from rich.console import Console
 
+from exporter.commands.progress import Shown
 from exporter.config import AuthKey, CommunityCredentials, Credentials, EngineName, PrivKey, UserCredentials
 from exporter.discovery import sweep as sweeping
+from exporter.discovery.hunt import Plan, hunt
 from exporter.discovery.pace import Pace, Paced
 from exporter.discovery.sweep import Answer, Candidate, Terms, ask, sweep
 from exporter.simulator import office
@@ -228,6 +232,16 @@ async def test_a_printer_that_only_begins_to_tell_is_found_all_the_same(monkeypa
         answer = await asked(agent.host, agent.port, terms=Terms(timeout=5.0))
     [seen] = answer.printers
     assert seen.identity.hostname == "printer-1"
+
+
+async def test_a_low_rate_costs_time_and_nothing_of_what_a_printer_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "IDENTITY_SECONDS", 0.05)
+    agent = Agent(a_printer(), own_address(), 0)
+    async with running(agent):
+        plan = Plan([agent.host], candidates(a=V2C), Terms(agent.port), rate=40.0)
+        found = await hunt(plan, Shown(Console(file=io.StringIO())))
+    [[seen]] = [answer.printers for answer in found.answers]
+    assert (seen.identity.model, seen.identity.serial) == ("Example 1", "SNMPD-1")
 
 
 async def test_garbage_is_no_printer_and_ends_nothing() -> None:

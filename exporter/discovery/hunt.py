@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pydantic import SecretStr
@@ -18,7 +18,7 @@ from exporter.discovery.addresses import addresses_of
 from exporter.discovery.found import Announced
 from exporter.discovery.pace import Pace, Paced
 from exporter.discovery.proposals import Known
-from exporter.discovery.sweep import Answer, Candidate, Terms, sweep
+from exporter.discovery.sweep import CONCURRENCY, Answer, Candidate, Terms, sweep
 from exporter.snmp.client import as_v1
 from exporter.snmp.engines import Engines
 from exporter.snmp.errors import Exhausted
@@ -123,13 +123,14 @@ async def _hunt(plan: Plan, display: Display, result: Hunt) -> None:
     result.addresses = len(addresses)
     display.sweeping(len(addresses))
     engines = Engines(plan.engine)
+    terms = replace(plan.terms, turn=CONCURRENCY / plan.rate)
 
     def take(answer: Answer) -> None:
         result.answers.append(answer)
         display.asked(answer)
 
     try:
-        await sweep(addresses, plan.candidates, plan.terms, Paced(engines.open, Pace(plan.rate)).open, take)
+        await sweep(addresses, plan.candidates, terms, Paced(engines.open, Pace(plan.rate)).open, take)
     except* Exhausted as errors:
         raise HuntError(str(errors.exceptions[0])) from None
     finally:

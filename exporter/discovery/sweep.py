@@ -24,8 +24,9 @@ CONCURRENCY: Final = 128
 """Addresses asked at the same time, each with a socket of its own."""
 
 IDENTITY_SECONDS: Final = 60.0
-"""How long a printer may take to tell what it is; a slow one is found all the same."""
+"""How long a printer may take to tell what it is, beside its turns; a slow one is found all the same."""
 
+_IDENTITY_REQUESTS = 20
 _MAX_DEVICES = 8  # printers behind one address
 
 _SYS_LOCATION = mib.Scalar("sysLocation", "1.3.6.1.2.1.1.6.0")
@@ -45,11 +46,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How to ask: the UDP port, seconds for one answer, and retries for a printer that has answered before."""
+    """How to ask: the UDP port, seconds for one answer, and retries for a printer that has answered before.
+
+    `turn` is how many seconds a request may wait until it may be sent.
+    """
 
     port: int = 161
     timeout: float = 1.0
     retries: int = 1
+    turn: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ async def _printers(client: Client, candidate: Candidate, terms: Terms, address:
     tables: dict[str, decode.Rows] = {}
     private: Private | None = None
     with suppress(TimeoutError, SnmpError):  # it is a printer, however little it tells
-        async with asyncio.timeout(IDENTITY_SECONDS):
+        async with asyncio.timeout(IDENTITY_SECONDS + _IDENTITY_REQUESTS * terms.turn):
             for table in _TABLES:
                 tables[table.name] = await _table(client, table)
             private = await _private(client, decode.maker_for(system, tables))

@@ -690,7 +690,7 @@ def _url(address: str, runner: web.AppRunner, *, is_secure: bool) -> str:
         return address
     host, _ = listeners.split_address(address)
     port = runner.addresses[0][1]
-    return f"http{'s' * is_secure}://{f'[{host}]' if host and ':' in host else host or 'localhost'}:{port}"
+    return f"http{'s' * is_secure}://{configtypes.bracketed(host or 'localhost')}:{port}"
 
 
 async def _tell_systemd(app: App, stop: asyncio.Event) -> None:

@@ -81,6 +81,7 @@ from exporter.configtypes import (
     UserName,
     UserVersion,
     ZoneName,
+    bracketed,
     lasting,
     mac,
     or_empty,
@@ -698,8 +699,7 @@ class Printer:
     @property
     def spellings(self) -> frozenset[str]:
         """Its host as a person writes it: alone, and with the port."""
-        shown = f"[{self.host}]" if ":" in self.host else self.host
-        return frozenset({self.host, f"{shown}:{self.port}"})
+        return frozenset({self.host, f"{bracketed(self.host)}:{self.port}"})
 
     @property
     def snmp_port(self) -> int:

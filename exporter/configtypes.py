@@ -189,6 +189,11 @@ def split_host(text: str, default_port: int = DEFAULT_PORTS["snmp"]) -> tuple[st
     return host, port
 
 
+def bracketed(host: str) -> str:
+    """A host as it stands in front of a port: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _check_host(host: str, *, is_v6: bool) -> None:
     if is_v6:
         good = _is_address(host, 6)
@@ -255,8 +260,7 @@ def _server_url(text: str) -> str:
     scheme, host, port = server_url(text)
     if scheme == "windows" and importlib.util.find_spec("impacket") is None:
         raise ValueError("impacket is not installed: pip install 'printcam-exporter[windows]'")
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}" + (f":{port}" if port != SERVER_PORTS[scheme] else "")
+    return f"{scheme}://{bracketed(host)}" + (f":{port}" if port != SERVER_PORTS[scheme] else "")
 
 
 def url(text: str) -> str:

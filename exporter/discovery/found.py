@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from exporter.configtypes import bracketed
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -26,9 +28,7 @@ class Found:
     @property
     def spelled(self) -> str:
         """Its host as the config has it: with the port where that is not 161, an IPv6 address in brackets then."""
-        if self.port == 161:
-            return self.host
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return self.host if self.port == 161 else f"{bracketed(self.host)}:{self.port}"
 
     @property
     def where(self) -> str:

@@ -4,7 +4,7 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from exporter.configtypes import split_host
+from exporter.configtypes import bracketed, split_host
 from exporter.discovery.answer import Why
 from exporter.discovery.ports import OURS, Lead
 
@@ -50,4 +50,4 @@ def _host(parts: SplitResult) -> str:
     """Return the host that a URI names; HP's name it behind the question mark. Raises ValueError for what is none."""
     query = parse_qs(parts.query, max_num_fields=20) if parts.scheme in {"hp", "hpfax"} else {}
     host = next((query[key][0] for key in ("ip", "hostname") if key in query), None) or parts.hostname or ""
-    return split_host(f"[{host}]" if ":" in host else host)[0] if host else ""
+    return split_host(bracketed(host))[0] if host else ""

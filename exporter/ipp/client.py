@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from exporter.configtypes import bracketed
 from exporter.ipp.codec import Answer, Attributes, get_printer_attributes, parse
 from exporter.snmp.descriptors import check_left
 from exporter.snmp.errors import Auth, Protocol, Timeout, from_system
@@ -141,8 +142,7 @@ class Client:
 
     async def _post(self, path: str, names: Sequence[str], attempts: int) -> Reply:
         """Post to the HTTP URL that stands for the IPP one (RFC 3510, RFC 7472)."""
-        host = f"[{self.address}]" if ":" in self.address else self.address
-        place = f"://{host}:{self._port}{quote(path, safe='/%')}"
+        place = f"://{bracketed(self.address)}:{self._port}{quote(path, safe='/%')}"
         url = f"https{place}" if self._scheme == "ipps" else f"http{place}"
         body = get_printer_attributes(f"{self._scheme}{place}", names)
         for attempts_left in reversed(range(attempts)):

@@ -834,17 +834,30 @@ def parse(
     folder: Path = Path(),
 ) -> Config:
     """Check the text of a config; raises ConfigError with all faults."""
+    document, file = _checked(text, source, Surroundings(environ, folder))
+    return replace(_resolved(file, environ, folder), secret_lines=_secret_lines(document))
+
+
+def sections(
+    text: str, source: str, environ: Mapping[str, str], folder: Path
+) -> tuple[yamlsource.Mapping, "ConfigFile"]:
+    """Return a config as it is written, and what was read from that; raises ConfigError with all faults."""
+    document, file = _checked(text, source, Surroundings(environ, folder))
+    return document.data, file
+
+
+def _checked(text: str, source: str, around: Surroundings) -> tuple[yamlsource.Document, "ConfigFile"]:
     try:
         document = yamlsource.read(text)
     except yamlsource.YamlError as error:
         raise ConfigError((Fault(source, error.line, "", error.message),)) from None
-    file, findings = _validated(document, Surroundings(environ, folder))
+    file, findings = _validated(document, around)
     findings += [*repeated(document), *_nothing_to_watch(document), *_late_window(document)]
     findings += [*_twins(document), *_unknown_credentials(document), *of_other_protocol(document)]
     if file is None or findings:
         # Raised outside of any `except`: pydantic's own error knows the input, secrets included.
         raise ConfigError(faults(findings, document, source, _schema()))
-    return replace(_resolved(file, environ, folder), secret_lines=_secret_lines(document))
+    return document, file
 
 
 def _validated(document: yamlsource.Document, around: Surroundings) -> tuple[ConfigFile | None, list[Finding]]:

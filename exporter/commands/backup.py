@@ -10,14 +10,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from exporter import backup, config, yamlsource
+from exporter import backup, config
 from exporter.backup import Backup
 from exporter.commands.errors import CommandError
 from exporter.commands.files import create, exists
 from exporter.commands.kept import opened, read_foreign
 from exporter.commands.listfiles import gathered, put_back
 from exporter.config import Config, ConfigFile, split_host
-from exporter.configtypes import Surroundings, mac
+from exporter.configtypes import mac
 from exporter.discovery import entries
 from exporter.discovery.entries import WriteError
 from exporter.discovery.insertion import put, rendered
@@ -36,15 +36,13 @@ def export(path: Path, *, with_secrets: bool) -> tuple[str, list[str]]:
 
     Raises CommandError, ConfigError and StateError.
     """
-    loaded = config.load(path)
-    data = yamlsource.read(config.read_text(path)).data
-    sections = ConfigFile.model_validate(data, context=Surroundings(os.environ, path.parent))
+    data, sections = config.sections(config.read_text(path), str(path), os.environ, path.parent)
     written = backup.plain(data, sections, with_secrets=with_secrets)
     files, elsewhere = gathered(written.get("printers_files") or (), path.parent)
     try:
-        text = backup.dumped(Backup(written, _stored(loaded.state_path), files))
+        text = backup.dumped(Backup(written, _stored(sections.state.path), files))
     except ValueError as error:
-        raise StateError(loaded.state_path, str(error)) from None
+        raise StateError(sections.state.path, str(error)) from None
     warnings = [f"{name} is not in the backup: it is not below the folder of the config" for name in elsewhere]
     if with_secrets:
         warnings.append("this backup holds the secrets of the config: keep it from others")
@@ -116,9 +114,7 @@ class _Target:
         if not exists(self.path):
             return rendered(data)
         text = config.read_text(self.path)
-        self.checked(text)
-        ours = yamlsource.read(text).data
-        sections = ConfigFile.model_validate(ours, context=Surroundings(self.environ, self.path.parent))
+        ours, sections = config.sections(text, str(self.path), self.environ, self.path.parent)
         printers = list(_lacking_printers(data, sections))
         try:
             text = put(text, ("snmp", "credentials"), _lacking_credentials(data, printers, sections, ours))

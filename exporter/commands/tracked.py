@@ -7,13 +7,12 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 
-from exporter import config, yamlsource
+from exporter import config
 from exporter.commands import inventory
 from exporter.commands.errors import CommandError
 from exporter.commands.files import create, exists
 from exporter.commands.kept import change_state, read_foreign
 from exporter.config import Config, ConfigFile
-from exporter.configtypes import Surroundings
 from exporter.discovery import entries, tonertrack
 from exporter.discovery.entries import WriteError
 from exporter.discovery.found import Found
@@ -80,8 +79,7 @@ def _config(path: Path, *, may_be_empty: bool) -> tuple[Config, ConfigFile, bool
     if not exists(path) or (may_be_empty and not config.read_text(path).strip()):
         return config.parse("printers: []"), ConfigFile(), False
     loaded = config.load(path)
-    data = yamlsource.read(config.read_text(path)).data
-    sections = ConfigFile.model_validate(data, context=Surroundings(os.environ, path.parent))
+    data, sections = config.sections(config.read_text(path), str(path), os.environ, path.parent)
     snmp = data.get("snmp")
     return loaded, sections, isinstance(snmp, Mapping) and bool(snmp.get("credentials"))
 

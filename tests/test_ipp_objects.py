@@ -125,6 +125,9 @@ def test_rows_are_in_the_order_and_of_the_number_that_the_printer_tells() -> Non
     twice = [value.replace("index=7", "index=2") for value in told]
     rows = [supply.row for supply in (said({"printer-supply": twice})).supplies]
     assert [(row.row, row.supply) for row in rows] == [(1, "Black toner"), (2, "Drum")]
+    for index in ("", "index=0;", "index=-1;"):
+        [supply] = said({"printer-supply": f"{index}type=toner;level=1;maxcapacity=10;"}).supplies
+        assert supply.row.row == 1
 
 
 @pytest.mark.parametrize(

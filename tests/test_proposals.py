@@ -99,8 +99,10 @@ def test_the_same_serial_number_of_other_models_and_of_devices_behind_one_addres
         answer("10.3.0.1", "A123456", device=1),
         answer("10.3.0.1", "A123456", device=2),
         answer("10.3.0.2", "A123456", model="C3530"),
+        answer("10.3.0.3", "A123456"),
     )
-    assert [(each.host, each.device) for each in found] == [("10.3.0.1", 1), ("10.3.0.1", 2), ("10.3.0.2", None)]
+    hosts = [(each.host, each.device) for each in found]
+    assert hosts == [("10.3.0.1", 1), ("10.3.0.1", 2), ("10.3.0.2", None), ("10.3.0.3", None)]
 
 
 def test_a_location_that_the_config_knows_is_written_down_as_it_spells_it() -> None:

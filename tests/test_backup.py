@@ -340,6 +340,22 @@ def test_a_config_that_is_there_gets_what_it_lacks_and_keeps_every_line(run: Run
     assert run(new, "import", "../b.json")[1].count("config.yaml: has all printers and cameras of the backup") == 1
 
 
+def test_what_somebody_writes_into_the_config_meanwhile_stays(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(folder_with(tmp_path / "a", "printers: [{ name: A, host: 192.0.2.1 }]\n"), "export", "../b.json")
+    new = folder_with(tmp_path / "b", "printers: []\n", Changes())
+
+    def restored(*_: object, **__: object) -> str:
+        (new / "config.yaml").write_text("printers: []\n# meanwhile\n")
+        return ""
+
+    monkeypatch.setattr(backups, "_restored", restored)
+    assert run(new, "import", "../b.json")[0] == 0
+    text = (new / "config.yaml").read_text()
+    assert ("# meanwhile" in text, "name: A" in text) == (True, True)
+
+
 def test_a_printer_that_is_listed_under_another_name_is_not_written_again(run: Run, tmp_path: Path) -> None:
     run(folder_with(tmp_path / "a", "printers: [{ name: A, host: '2001:db8::1' }]\n"), "export", "../b.json")
     text = "printers: [{ name: B, host: '[2001:DB8:0::1]:161' }]\n"

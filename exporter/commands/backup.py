@@ -89,11 +89,10 @@ def restore(file: Path, path: Path, *, replace: bool) -> list[str]:
     found = read_foreign(file, backup.read, backup.MAX_SIZE)
     unset = [name for name in found.variables if name not in os.environ]
     target = _Target(path, {**os.environ, **dict.fromkeys(unset, _UNSET)})
-    text = target.with_(found.config)
     told = [
         f"{file}: documents of the state: {len(found.contents.documents)}, events: {len(found.contents.events)}",
-        _restored(found.contents, target.checked(text).state_path, replace=replace),
-        target.written(text),
+        _restored(found.contents, target.checked(target.with_(found.config)).state_path, replace=replace),
+        target.written(found.config),
     ]
     if found.files:
         told.append(f"  inventory files: {len(found.files)}, written: {len(put_back(found.files, path.parent))}")
@@ -128,8 +127,9 @@ class _Target:
         """Return the config that a text makes; raises ConfigError."""
         return config.parse(text, str(self.path), self.environ, self.path.parent)
 
-    def written(self, text: str) -> str:
-        """Write the config where it is to change, and return what to tell; raises CommandError."""
+    def written(self, data: dict[str, Any]) -> str:
+        """Write the config where it is to change, and return what to tell; raises CommandError and ConfigError."""
+        text = self.with_(data)  # of now: restoring the state took its time
         if not exists(self.path):
             create(self.path, text, is_secret=bool(self.checked(text).secret_lines))
             return f"  {self.path}: written"

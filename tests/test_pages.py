@@ -21,10 +21,11 @@ from exporter.state import Changes, Event
 from exporter.web import forecasts
 from exporter.web.detail import printer_detail
 from exporter.web.forecasts import NOT_CONFIGURED, Forecasts, Left
+from exporter.web.rows import printer_row
 from tests.support import history
 from tests.support.agents import own_address
 from tests.support.chaos import LIMIT, Exporter, exporting
-from tests.support.fleets import many, printer, snapshot
+from tests.support.fleets import many, picture, printer, snapshot
 from tests.support.lag import lag
 from tests.support.prometheus import Prometheus as PrometheusServer
 from tests.test_api import MAC, office, one_printer
@@ -197,6 +198,22 @@ async def test_a_page_that_is_not_there_is_a_page_for_a_person_and_a_line_for_a_
         assert ">A/B ?</a>" in await get(exporter, str(root(exporter).join(URL(path)).join(URL(back))))
         async with exporter.client.get(path) as answer:
             assert (answer.status, answer.content_type) == (404, "text/plain")
+
+
+async def test_a_page_that_is_not_there_leads_back_though_a_slash_is_in_its_name() -> None:
+    async with serving(FakeExporter()) as client:
+        async with client.get(URL("/printers/a%2Fb", encoded=True), headers=HTML) as answer:
+            assert 'href="../">All printers and cameras</a>' in await answer.text(), "and not above a proxy's path"
+
+
+@pytest.mark.parametrize("name", ["A/B", "A{1}", "100%", "a%2Fb", "<i>&amp;", "\N{SNOWMAN}"])
+async def test_a_printer_is_reached_whatever_its_name_is_made_of(name: str) -> None:
+    shown = picture([printer(name)])
+    async with serving(FakeExporter(shown=shown)) as client:
+        url = printer_row(shown.printers[0], NOT_CONFIGURED).url
+        for path in (url, f"api/{url}"):
+            async with client.get(URL(f"/{path}", encoded=True)) as answer:
+                assert answer.status == 200, path
 
 
 # ---- links and headers

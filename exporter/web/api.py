@@ -25,6 +25,8 @@ from exporter.web.records import Json
 log = logging.getLogger(__name__)
 
 PREFIX: Final = "/api/"
+NAME: Final = "{name:[^/]+}"
+"""A name in the path of a route; what aiohttp takes without the pattern has no braces."""
 _OPENAPI = Path(__file__).with_name("openapi.json").read_bytes()
 _ACTIONS_OFF = "actions are switched off; web.enable_actions in the config allows them\n"
 _TYPE = "application/json"
@@ -160,14 +162,14 @@ def add_routes(app: web.Application, source: Source, workshop: Workshop) -> None
     api = _Api(source, workshop)
     gets: dict[str, Handler] = {
         "printers": api.printers,
-        "printers/{name}": api.printer,
+        f"printers/{NAME}": api.printer,
         "cameras": api.cameras,
         "cameras/{mac}": api.camera,
         "stats": api.stats,
         "export": api.export,
         "openapi.json": api.openapi,
     }
-    posts: dict[str, Handler] = {"poll": api.poll_all, "printers/{name}/poll": api.poll, "scan": api.scan}
+    posts: dict[str, Handler] = {"poll": api.poll_all, f"printers/{NAME}/poll": api.poll, "scan": api.scan}
     for path, handler in gets.items():
         app.router.add_get(PREFIX + path, handler)
     for path, handler in posts.items():

@@ -184,7 +184,7 @@ def add_routes(app: web.Application, pages: Pages, *, with_overview: bool) -> No
     """Add the pages; the metrics may stand where the overview would."""
     if with_overview:
         app.router.add_get("/", pages.overview)
-    app.router.add_get("/printers/{name}", pages.printer)
+    app.router.add_get(f"/printers/{api.NAME}", pages.printer)
     app.router.add_get("/cameras/{mac}", pages.camera)
     app.router.add_get("/static/{name}", pages.static)
 
@@ -205,6 +205,7 @@ def missing(pages: Pages) -> Middleware:
             if "text/html" not in request.headers.get("Accept", "") or request.path.startswith(api.PREFIX):
                 raise
             is_told = error.text != f"{error.status}: {error.reason}"
-            return await pages.missing((error.text or "").strip() if is_told else "", request.path.count("/") - 1)
+            depth = request.rel_url.raw_path.count("/") - 1  # a slash within a name is no folder
+            return await pages.missing((error.text or "").strip() if is_told else "", depth)
 
     return answer

@@ -66,6 +66,16 @@ async def test_axe_finds_nothing_where_there_is_nothing_to_show() -> None:
         assert await found_wrong(tab, exporter, "/") == []
 
 
+async def test_no_level_runs_into_the_next_at_any_width() -> None:
+    async with office() as exporter, chromium() as tab:
+        for width in (320, 390, 700, 970, 1024, 1180, 1280, 1440, 1920, 2200, 2560, 3200, 3840):
+            await tab.show(width=width)
+            await go(tab, exporter, "/")
+            wide = "[...document.querySelectorAll('.supplies li, .devices td, .devices thead th')]"
+            wide += ".filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.textContent)"
+            assert await tab.run(wide) == [], width
+
+
 async def test_axe_and_the_browser_would_find_something() -> None:
     async with one_printer() as (exporter, _), browsing(exporter) as tab:
         await tab.run("document.querySelector('[for=status]').remove(); document.body.style.color = '#ccc'")

@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from exporter.cameras.model import Status, View, camera
+from exporter.config import Origin
 from exporter.printers.model import Counters, Level
 from exporter.printers.stored import ENGINE
 from exporter.simulator.agent import Agent
@@ -205,6 +206,15 @@ def test_makers_counters_are_told_as_described() -> None:
     check(told, "Printer")
     assert told["function_pages"] == [{"function": "print", "color": "mono", "pages": 7}]
     assert told["scans"] == 3
+
+
+def test_a_printer_tells_where_it_comes_from_and_since_when_it_is_gone_there() -> None:
+    entry = printer()
+    gone = replace(entry.printer, origin=Origin("print_server", "ipp://cups", vanished=0.0), protocol="ipp")
+    told = records.printer(entry._replace(printer=gone), picture())
+    assert (told["protocol"], told["source"], told["vanished"]) == ("ipp", "ipp://cups", "1970-01-01T01:00:00+01:00")
+    told = records.printer(entry, picture())
+    assert (told["protocol"], told["source"], told["vanished"]) == ("snmp", None, None)
 
 
 async def test_what_happened_to_a_printer_comes_from_the_state_the_latest_first() -> None:

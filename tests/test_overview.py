@@ -6,7 +6,7 @@ import pytest
 
 from exporter.cameras import model as cameras
 from exporter.cameras.model import AddressChange, Device
-from exporter.config import ExpectedOff
+from exporter.config import ExpectedOff, Origin
 from exporter.printers.model import Alert, Failure, Level, Poll
 from exporter.printers.record import Since
 from exporter.printers.status import STATUSES, Severity
@@ -206,6 +206,13 @@ def test_a_printer_that_was_never_asked_is_unknown_and_says_so() -> None:
     assert (row.status, row.notes, row.heard, row.pages) == ("unknown", ("not asked yet",), None, None)
 
 
+def test_a_printer_that_vanished_from_its_print_server_says_so() -> None:
+    entry = printer()
+    gone = replace(entry.printer, origin=Origin("print_server", "ipp://cups", vanished=NOW))
+    assert printer_row(entry, NONE).notes == ()
+    assert printer_row(entry._replace(printer=gone), NONE).notes == ("its print server tells of it no more",)
+
+
 def test_a_camera_tells_what_is_odd_about_it() -> None:
     view = seen(MACS[0], status="ip_changed", address="192.0.2.9")
     device = Device(MACS[0], "192.0.2.9", port=8080, kind="recorder", admin_password_set=False, setup_window_open=True)
@@ -228,7 +235,15 @@ def test_a_name_with_a_slash_has_a_url_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(-5, "0 s ago"), (0, "0 s ago"), (59, "59 s ago"), (60, "1 min ago"), (7200, "2 h ago"), (200_000, "2 d ago")],
+    [
+        (-5, "0 s ago"),
+        (0, "0 s ago"),
+        (59, "59 s ago"),
+        (60, "1 min ago"),
+        (3599, "59 min ago"),
+        (7200, "2 h ago"),
+        (200_000, "2 d ago"),
+    ],
 )
 def test_an_age_is_told_in_one_unit(seconds: float, words: str) -> None:
     assert wording.ago(seconds) == words

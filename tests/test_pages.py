@@ -7,16 +7,18 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from pydantic import SecretStr
 from yarl import URL
 
-from exporter.config import ConfigError, Prometheus
+from exporter.config import ConfigError, Origin, Prometheus
 from exporter.printers.lifecycle import Life
-from exporter.printers.model import Counters
+from exporter.printers.model import Counters, Poll
 from exporter.state import Changes, Event
 from exporter.web import forecasts
 from exporter.web.detail import printer_detail
@@ -25,7 +27,7 @@ from exporter.web.rows import printer_row
 from tests.support import history
 from tests.support.agents import own_address
 from tests.support.chaos import LIMIT, Exporter, exporting
-from tests.support.fleets import many, picture, printer, snapshot
+from tests.support.fleets import NOW, many, picture, printer, snapshot
 from tests.support.lag import lag
 from tests.support.prometheus import Prometheus as PrometheusServer
 from tests.test_api import MAC, office, one_printer
@@ -148,6 +150,38 @@ def test_makers_counters_stand_with_what_is_counted_apart_from_them() -> None:
     assert shown.functions == [("print", "mono", 7), ("copy", "color", 8), ("scans", "", 9), ("large", "", 1)]
 
 
+async def test_pages_of_this_month_are_not_those_of_the_month_in_which_it_last_answered() -> None:
+    now, before = (
+        printer(month, life=Life(months={month: pages}, month=month))
+        for month, pages in (("2026-09", 7), ("2026-08", 8))
+    )
+    async with serving(FakeExporter(shown=picture([now, before]))) as client, client.get("/") as answer:
+        shown = words(await answer.text())
+    assert "7 this month" in shown
+    assert shown.count("this month") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "version", "facts"),
+    [
+        ({}, "2c", {"Host": "192.0.2.1", "Protocol": "SNMP v2c", "Source": "config"}),
+        ({"protocol": "ipps", "port": 631}, "ipps", {"Host": "192.0.2.1", "Protocol": "IPPS"}),
+        ({"protocol": "ipp", "port": 8631}, None, {"Host": "192.0.2.1, port 8631", "Protocol": "IPP"}),
+        ({"port": 1161}, None, {"Host": "192.0.2.1, port 1161", "Protocol": "SNMP"}),
+        ({"origin": Origin("file", "b1.yaml")}, "1", {"Source": "b1.yaml"}),
+        ({"origin": Origin("print_server", "ipp://cups")}, "1", {"Source": "ipp://cups"}),
+    ],
+)
+def test_a_printer_tells_how_it_is_asked_and_where_it_comes_from(
+    changes: dict[str, Any], version: str | None, facts: dict[str, str]
+) -> None:
+    poll = Poll(snapshot(), NOW, 0.2, 1, "192.0.2.1", version) if version else None
+    entry = printer(poll=poll)
+    entry = entry._replace(printer=replace(entry.printer, **changes))
+    told = {fact.name: fact.text for fact in printer_detail(entry, (), NOT_CONFIGURED).facts}
+    assert {name: told.get(name) for name in facts} == facts
+
+
 def test_months_are_bars_the_latest_first() -> None:
     entry = printer(life=Life(months={"2026-09": 50, "2026-10": 200}, month="2026-10"))
     months = printer_detail(entry, (), NOT_CONFIGURED).months
@@ -201,9 +235,9 @@ async def test_a_page_that_is_not_there_is_a_page_for_a_person_and_a_line_for_a_
 
 
 async def test_a_page_that_is_not_there_leads_back_though_a_slash_is_in_its_name() -> None:
-    async with serving(FakeExporter()) as client:
-        async with client.get(URL("/printers/a%2Fb", encoded=True), headers=HTML) as answer:
-            assert 'href="../">All printers and cameras</a>' in await answer.text(), "and not above a proxy's path"
+    path = URL("/printers/a%2Fb", encoded=True)
+    async with serving(FakeExporter()) as client, client.get(path, headers=HTML) as answer:
+        assert 'href="../">All printers and cameras</a>' in await answer.text(), "and not above a proxy's path"
 
 
 @pytest.mark.parametrize("name", ["A/B", "A{1}", "100%", "a%2Fb", "<i>&amp;", "\N{SNOWMAN}"])

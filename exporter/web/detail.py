@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from exporter.cameras.model import View
+from exporter.config import Printer
+from exporter.configtypes import DEFAULT_PORTS
 from exporter.printers.lifecycle import SupplyLife
-from exporter.printers.model import Bin, Counters, Tray
+from exporter.printers.model import Bin, Counters, Poll, Tray
 from exporter.state import Event
 from exporter.web import wording
 from exporter.web.discovery import Entry
@@ -145,24 +147,34 @@ def _months(pages: Mapping[str, int]) -> list[Month]:
 def _printer_facts(entry: Entry) -> list[Fact]:
     listed, record, place = entry
     identity = record.snapshot.identity if record.snapshot else None
-    poll = record.poll
+    poll, origin = record.poll, listed.origin
+    is_usual = listed.port == DEFAULT_PORTS[listed.protocol]
     told = [
         Fact("Address", record.address),
-        Fact("Host", listed.host if listed.port == 161 else f"{listed.host}, port {listed.port}"),
+        Fact("Host", listed.host if is_usual else f"{listed.host}, port {listed.port}"),
+        Fact("Protocol", _protocol(listed, poll)),
         Fact("Vendor", identity.vendor if identity else ""),
         Fact("Model", identity.model if identity else ""),
         Fact("Serial number", identity.serial if identity else ""),
         Fact("Firmware", identity.firmware if identity else ""),
         Fact("Host name", identity.hostname if identity else ""),
         Fact("State", (record.snapshot.state or "") if record.snapshot else ""),
-        Fact("Running since", "", record.boot),
+        Fact("Started", "", record.boot),
         Fact("Last answer", "", record.last_success),
-        Fact("Last poll", f"{poll.duration:.2f} s, {poll.requests} requests, SNMP v{poll.version}" if poll else ""),
+        Fact("Last poll", f"{poll.duration:.2f} s, requests: {poll.requests}" if poll else ""),
         Fact("Another serial number since", "", record.identity_changed),
         Fact("Jams seen", str(record.tally.jams) if record.tally else ""),
+        Fact("Source", origin.name or "config"),
+        Fact("Vanished from there", "", origin.vanished),
         *_labels(place),
     ]
     return [fact for fact in told if fact.text or fact.at is not None]
+
+
+def _protocol(listed: Printer, poll: Poll | None) -> str:
+    if listed.protocol != "snmp":
+        return listed.protocol.upper()
+    return f"SNMP v{poll.version}" if poll else "SNMP"
 
 
 def _labels(pairs: Iterable[tuple[str, str]]) -> list[Fact]:

@@ -87,6 +87,7 @@ class Pages:
                 "attention": overview.ATTENTION,
                 "statuses": dict.fromkeys((*overview.PRINTER_STATUSES, *overview.CAMERA_STATUSES)),
                 "usual_refresh": overview.REFRESH,
+                "this_month": f"{picture.local(picture.at):%Y-%m}",
                 "watches": picture.search_interval is not None,
                 "paused_url": page.filter.url(refresh=0),
                 "resumed_url": page.filter.url(refresh=overview.REFRESH),
@@ -130,7 +131,7 @@ class Pages:
     async def missing(self, reason: str, depth: int) -> web.Response:
         """Answer that there is no such page, `depth` folders below the first."""
         picture = await self._source.picture()
-        more = {"reason": reason, "root": "../" * depth, "refreshable": False}
+        more = {"reason": reason, "root": "../" * depth, "refreshable": False, "remark": ""}
         return await self._show("missing.html", picture, 0, lambda _: more, status=404)
 
     async def _show_device(

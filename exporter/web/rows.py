@@ -1,6 +1,6 @@
 """A device as a line of a table: its status, what is wrong with it, its supplies. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -36,7 +36,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class PrinterRow:
-    """A printer; `month` are the pages of this month, `heard` is when it last answered."""
+    """A printer; `months` are pages by calendar month, `heard` is when it last answered."""
 
     name: str
     url: str
@@ -47,7 +47,7 @@ class PrinterRow:
     problems: Sequence[str]
     notes: Sequence[str]
     pages: int | None
-    month: int | None
+    months: Mapping[str, int]
     heard: float | None
 
 
@@ -80,7 +80,6 @@ def printer_row(entry: Entry, forecast: Forecast) -> PrinterRow:
     """Return a printer as a line of a table."""
     listed, record, _ = entry
     snapshot = record.snapshot
-    months = record.life.recent_months
     return PrinterRow(
         name=listed.name,
         url=f"printers/{quote(listed.name, safe='')}",
@@ -93,7 +92,7 @@ def printer_row(entry: Entry, forecast: Forecast) -> PrinterRow:
         problems=_cut(tuple(problems(record))),
         notes=tuple(notes(entry)),
         pages=snapshot.pages if snapshot else None,
-        month=months[max(months)] if months else None,
+        months=record.life.recent_months,
         heard=record.last_success,
     )
 
@@ -149,6 +148,8 @@ def notes(entry: Entry) -> Iterator[str]:
         yield "expected to be off"
     if record.snapshot and record.snapshot.asleep:
         yield "asleep"
+    if entry.printer.origin.vanished is not None:
+        yield "its print server tells of it no more"
     if record.poll is None and record.last_success is None:
         yield "not asked yet"
 

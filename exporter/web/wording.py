@@ -51,7 +51,7 @@ def ago(seconds: float) -> str:
     """Return how long ago something was, in one unit."""
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
+            return f"{seconds // size:.0f} {unit} ago"
     return f"{max(0.0, seconds):.0f} s ago"
 
 

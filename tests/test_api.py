@@ -5,7 +5,7 @@ import json
 import re
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from exporter.printers.model import Counters, Level
 from exporter.printers.stored import ENGINE
 from exporter.simulator.agent import Agent
 from exporter.simulator.office import Office
-from exporter.state import Changes, Event
+from exporter.state import Changes, Event, Key
 from exporter.web import records, server
 from exporter.web.picture import MAX_WAITING, Picture, Workshop
 from tests.support.agents import own_address
@@ -279,6 +279,23 @@ async def test_the_export_has_every_device_with_its_addresses() -> None:
         _, printers = await ask(exporter, "/api/printers")
     assert answer["printers"] == printers["printers"]
     assert answer["cameras"][MAC]["ip_history"]
+
+
+async def test_an_export_that_must_end_in_the_middle_is_no_json_and_no_second_answer() -> None:
+    class Busy(FakeExporter):
+        asked = 0
+
+        async def events(self, devices: Iterable[Key]) -> dict[Key, list[Event]]:
+            self.asked += 1
+            if self.asked > 1:
+                raise web.HTTPServiceUnavailable
+            return await super().events(devices)
+
+    async with serving(Busy(shown=many(300))) as client, client.get("/api/export") as answer:
+        text = await answer.text()
+    assert text.startswith('{"exported":')
+    assert text.count('"mac_address"') == 100
+    assert not text.endswith("}}\n")
 
 
 async def test_no_answer_holds_a_community() -> None:

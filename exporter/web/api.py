@@ -118,10 +118,10 @@ class _Api:
         """Stream the inventory and the last answers: the addresses of many cameras may be much."""
         picture = await self._source.picture()
         response = web.StreamResponse(headers={"Content-Type": f"{_TYPE}; charset=utf-8"})
-        with suppress(ConnectionError), _told():
+        printers = await self._workshop.make(_by_name, _named_printers(picture))
+        with suppress(ConnectionError, web.HTTPServiceUnavailable), _told():
             await response.prepare(request)
             start = {"exported": picture.local(picture.at).isoformat(timespec="seconds")}
-            printers = await self._workshop.make(_by_name, _named_printers(picture))
             await response.write(f'{_text(start)[:-1]},"printers":{printers},"cameras":{{'.encode())
             views, comma = iter(picture.cameras), ""
             while piece := list(islice(views, _SLICE)):

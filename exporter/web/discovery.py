@@ -18,17 +18,28 @@ class Entry(NamedTuple):
     record: Record
     place: Sequence[tuple[str, str]]
 
+    @property
+    def location(self) -> str:
+        """Where it is."""
+        return dict(self.place)["location"]
+
+    @property
+    def status(self) -> str:
+        """Its status; unknown before its first poll ends."""
+        return self.record.status.status if self.record.status else "unknown"
+
 
 def printer_targets(entries: Iterable[Entry]) -> list[TargetGroup]:
     """Return each printer under its name, as `/probe` takes it."""
-    return [{"targets": [entry.printer.name], "labels": _printer_labels(*entry)} for entry in entries]
+    return [{"targets": [entry.printer.name], "labels": _printer_labels(entry)} for entry in entries]
 
 
-def _printer_labels(printer: Printer, record: Record, place: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _printer_labels(entry: Entry) -> dict[str, str]:
+    printer, record, place = entry
     identity = record.snapshot.identity if record.snapshot else None
     facts = {
         "name": printer.name,
-        "location": dict(place)["location"],
+        "location": entry.location,
         "host": printer.host,
         "port": str(printer.port),
         "address": record.address,

@@ -12,7 +12,7 @@ from exporter.config import UNASSIGNED
 from exporter.web.discovery import Entry
 from exporter.web.forecasts import Forecast
 from exporter.web.picture import Picture
-from exporter.web.rows import CameraRow, PrinterRow, camera_row, place_of, printer_row, status_of
+from exporter.web.rows import CameraRow, PrinterRow, camera_row, printer_row
 
 R = TypeVar("R", PrinterRow, CameraRow)
 
@@ -102,14 +102,14 @@ def overview(picture: Picture, wanted: Filter, forecast: Forecast) -> Overview:
     pages = max(1, -(-max(len(printers), len(cameras)) // PAGE_SIZE))
     page = min(wanted.page, pages)
     shown = slice((page - 1) * PAGE_SIZE, page * PAGE_SIZE)
-    places = {*map(place_of, picture.printers), *(view.location for view in picture.cameras)}
+    places = {entry.location for entry in picture.printers} | {view.location for view in picture.cameras}
     return Overview(
         printers=_grouped([printer_row(entry, forecast) for entry in printers[shown]]),
         cameras=_grouped([camera_row(view) for view in cameras[shown]]),
         printers_found=len(printers),
         cameras_found=len(cameras),
         pages=pages,
-        printer_counts=_counts(PRINTER_STATUSES, (status_of(entry.record) for entry in picture.printers)),
+        printer_counts=_counts(PRINTER_STATUSES, (entry.status for entry in picture.printers)),
         camera_counts=_counts(CAMERA_STATUSES, (view.camera.status for view in picture.cameras)),
         locations=sorted(places, key=_place_order),
         filter=replace(wanted, page=page),
@@ -117,7 +117,7 @@ def overview(picture: Picture, wanted: Filter, forecast: Forecast) -> Overview:
 
 
 def _is_printer(entry: Entry, wanted: Filter) -> bool:
-    return _is_wanted(status_of(entry.record), place_of(entry), wanted) and _holds(_printer_words(entry), wanted)
+    return _is_wanted(entry.status, entry.location, wanted) and _holds(_printer_words(entry), wanted)
 
 
 def _is_camera(view: View, wanted: Filter) -> bool:
@@ -152,8 +152,8 @@ def _camera_words(view: View) -> list[str]:
 
 
 def _printer_order(entry: Entry) -> tuple[object, ...]:
-    worst = PRINTER_STATUSES.index(status_of(entry.record))
-    return *_place_order(place_of(entry)), worst, entry.printer.name.casefold()
+    worst = PRINTER_STATUSES.index(entry.status)
+    return *_place_order(entry.location), worst, entry.printer.name.casefold()
 
 
 def _camera_order(view: View) -> tuple[object, ...]:

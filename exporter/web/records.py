@@ -66,15 +66,15 @@ def printer(entry: Entry, picture: Picture) -> Json:
 
 def _tracked(entry: Entry, snapshot: Snapshot, picture: Picture) -> Json:
     """Return the fields of the toner tracker."""
-    listed, record, place = entry
-    location, answered = dict(place)["location"], record.last_success
+    listed, record, _ = entry
+    location, answered = entry.location, record.last_success
     return {
         "name": listed.name,
         "ip": record.address or listed.host,
         "location": "" if location == UNASSIGNED else location,
         "model": snapshot.identity.model or _NOTHING,
         "serial": snapshot.identity.serial or _NOTHING,
-        "status": PRINTER_WORDS[record.status.status if record.status else "unknown"],
+        "status": PRINTER_WORDS[entry.status],
         "timestamp": "Never" if answered is None else f"{picture.local(answered):%Y-%m-%d %H:%M:%S}",
         "toner_cartridges": _levels(supply for supply in snapshot.supplies if supply.row.kind == "toner"),
         "drum_units": _levels(supply for supply in snapshot.supplies if supply.row.kind == "drum"),
@@ -238,7 +238,7 @@ def events(happened: Iterable[Event], picture: Picture) -> list[Json]:
 
 def stats(picture: Picture) -> Json:
     """Return how many devices are in which status."""
-    printers = Counter(entry.record.status.status if entry.record.status else "unknown" for entry in picture.printers)
+    printers = Counter(entry.status for entry in picture.printers)
     cameras = Counter(str(view.camera.status) for view in picture.cameras)
     known = [view.camera for view in picture.cameras]
     return {

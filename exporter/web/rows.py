@@ -66,16 +66,6 @@ class CameraRow:
     heard: float | None
 
 
-def status_of(record: Record) -> str:
-    """Return a printer's status; unknown before its first poll ends."""
-    return record.status.status if record.status else "unknown"
-
-
-def place_of(entry: Entry) -> str:
-    """Return a printer's location."""
-    return dict(entry.place)["location"]
-
-
 def printer_row(entry: Entry, forecast: Forecast) -> PrinterRow:
     """Return a printer as a line of a table."""
     listed, record, _ = entry
@@ -83,8 +73,8 @@ def printer_row(entry: Entry, forecast: Forecast) -> PrinterRow:
     return PrinterRow(
         name=listed.name,
         url=f"printers/{quote(listed.name, safe='')}",
-        location=place_of(entry),
-        status=status_of(record),
+        location=entry.location,
+        status=entry.status,
         about="\N{NO-BREAK SPACE}· ".join(
             filter(None, (snapshot.identity.model if snapshot else "", record.address or listed.host))
         ),

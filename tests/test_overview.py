@@ -149,8 +149,13 @@ def test_toner_always_shows_its_level_and_other_supplies_when_something_is_wrong
     drum = toner("Magenta", 0.05)
     drum = replace(drum, row=replace(drum.row, kind="drum", supply="Magenta drum"))
     fuser = replace(drum, row=replace(drum.row, kind="fuser", supply="Fuser", color=""))
-    entry = printer(said=snapshot(drum, toner("Yellow"), fuser, toner("Black")))
-    severities = {"Magenta drum": Since(Severity.ERROR, NOW), "Yellow toner": Since(Severity.WARNING, NOW)}
+    waste = replace(drum, row=replace(drum.row, kind="waste_toner", supply="Waste toner", color=""))
+    entry = printer(said=snapshot(drum, toner("Yellow"), fuser, waste, toner("Black")))
+    severities = {
+        "Magenta drum": Since(Severity.ERROR, NOW),
+        "Waste toner": Since(Severity.WARNING, NOW),
+        "Yellow toner": Since(Severity.WARNING, NOW),
+    }
     entry = entry._replace(record=replace(entry.record, supplies=severities))
     forecast = Forecast({("P", "Yellow toner"): Left(3.4, trusted=True), ("Q", "Black toner"): Left(1, trusted=True)})
     bars = printer_row(entry, forecast).bars
@@ -158,8 +163,9 @@ def test_toner_always_shows_its_level_and_other_supplies_when_something_is_wrong
         ("Black", "black", "unknown"),
         ("Magenta drum", "magenta", "error"),
         ("Yellow", "yellow", "warning"),
+        ("Waste toner", "other", "warning"),
     ]
-    assert [bar.left for bar in bars] == [None, None, Left(3.4, trusted=True)]
+    assert [bar.left for bar in bars] == [None, None, Left(3.4, trusted=True), None]
 
 
 @pytest.mark.parametrize(
@@ -198,6 +204,8 @@ def test_a_silent_printer_says_why_unless_its_silence_is_expected() -> None:
     off = off._replace(printer=replace(off.printer, expected_off=ExpectedOff(weekends=True), maintenance=True))
     assert printer_row(off, NONE).problems == ()
     assert printer_row(off, NONE).notes == ("in maintenance", "expected to be off")
+    awake = off._replace(record=replace(off.record, poll=replace(poll, result=snapshot())))
+    assert printer_row(awake, NONE).notes == ("in maintenance",), "it answers all the same"
 
 
 def test_a_printer_that_was_never_asked_is_unknown_and_says_so() -> None:

@@ -260,6 +260,14 @@ def test_a_status_of_a_camera_is_told_as_the_camera_tracker_told_it(status: Stat
 # ---- both
 
 
+def test_the_addresses_of_a_camera_are_told_however_often_it_restarted_since() -> None:
+    moves = [Event("camera", MAC, float(at), "address", None, f"{at}") for at in range(1, records.MAX_EVENTS + 2)]
+    restarts = [Event("camera", MAC, 1e6 + at, "restart", None, None) for at in range(records.MAX_EVENTS)]
+    told = records.addresses([*restarts, *moves], picture())
+    assert [told[0]["ip"], told[-1]["ip"], len(told)] == ["2", f"{records.MAX_EVENTS + 1}", records.MAX_EVENTS]
+    assert len(records.events([*moves, *restarts], picture())) == records.MAX_EVENTS
+
+
 async def test_stats_count_each_device_once() -> None:
     async with office() as exporter:
         _, stats = await ask(exporter, "/api/stats")

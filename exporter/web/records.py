@@ -217,10 +217,10 @@ def camera(view: View, picture: Picture) -> Json:
 
 def addresses(events: Iterable[Event], picture: Picture) -> list[Json]:
     """Return the addresses that a camera had, the earliest first."""
+    moves = sorted((event for event in events if event.what == "address"), key=lambda event: event.at)
     return [
         {"ip": event.after, "timestamp": _naive(event.at, picture), "previous_ip": event.before or None}
-        for event in sorted(events, key=lambda event: event.at)[-MAX_EVENTS:]
-        if event.what == "address"
+        for event in moves[-MAX_EVENTS:]
     ]
 
 

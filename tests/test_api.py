@@ -18,7 +18,7 @@ from aiohttp import web
 
 from exporter.cameras.model import Status, View, camera
 from exporter.config import Origin
-from exporter.printers.model import Counters, Level
+from exporter.printers.model import Alert, Counters, Level
 from exporter.printers.stored import ENGINE
 from exporter.simulator.agent import Agent
 from exporter.simulator.office import Office
@@ -198,6 +198,12 @@ def test_a_level_is_told_as_the_toner_tracker_told_it(says: Level, ratio: float 
     entry = printer(said=snapshot(supply, replace(supply, row=replace(supply.row, supply="Black toner 2"))))
     told = records.printer(entry, picture([entry]))
     assert told["toner_cartridges"] == {"Toner": word, "Black toner 2": word}, "two with one description are two"
+
+
+@pytest.mark.parametrize("levels", [("critical", "warning"), ("warning", "critical")])
+def test_of_two_alerts_with_one_description_the_worse_is_told(levels: Sequence[str]) -> None:
+    said = snapshot(alerts=tuple(Alert(level, "x", "y", "z", "Jam", None) for level in levels))
+    assert records.printer(printer(said=said), picture())["errors"] == {"Jam": "Critical"}
 
 
 def test_makers_counters_are_told_as_described() -> None:

@@ -21,7 +21,7 @@ from exporter.printers.lifecycle import Life
 from exporter.printers.model import Counters, Poll
 from exporter.state import Changes, Event
 from exporter.web import forecasts
-from exporter.web.detail import printer_detail
+from exporter.web.detail import MAX_LINES, printer_detail
 from exporter.web.forecasts import NOT_CONFIGURED, Forecasts, Left
 from exporter.web.rows import printer_row
 from tests.support import history
@@ -202,6 +202,12 @@ async def test_what_happened_is_told_in_words_the_latest_first() -> None:
         shown = words(page).partition("History")[2]
     assert re.search(r"Another printer answered OLD NEW .* Paper jam .* Black toner replaced 3% 100%", shown)
     assert "1970-01-01 01:50" in shown, "in the time zone of the config"
+
+
+def test_a_long_history_is_told_as_far_as_a_person_reads() -> None:
+    jams = [Event("printer", "P", float(at), "jam", None, None) for at in range(MAX_LINES + 1)]
+    lines = printer_detail(printer(), jams, NOT_CONFIGURED).history
+    assert (len(lines), lines[0].at, lines[-1].at) == (MAX_LINES, MAX_LINES, 1)
 
 
 async def test_a_camera_has_a_page_with_its_addresses() -> None:
@@ -443,6 +449,22 @@ async def test_another_prometheus_is_asked_at_once_and_the_old_answer_forgotten(
         assert set((await known(asked)).left) == {("A/B ?", "a")}
         settings[0] = Prometheus(url=url, user="reports", password=SecretStr("secret"))
         assert not asked.current().left
+        assert set((await known(asked)).left) == {("A/B ?", "b")}
+        await asked.close()
+
+
+async def test_what_the_old_prometheus_answers_late_is_not_taken_for_the_new_one() -> None:
+    async with prometheus(vector(a="1"), vector(), vector(b="2"), vector()) as (url, questions, go):
+        settings = [Prometheus(url=url)]
+        asked = Forecasts(lambda: settings[0])
+        asked.current()
+        async with asyncio.timeout(LIMIT):
+            while not questions:
+                await asyncio.sleep(0.01)
+        settings[0] = Prometheus(url=url, user="reports", password=SecretStr("secret"))
+        asked.current()
+        go.set()
+        assert not (await known(asked)).left
         assert set((await known(asked)).left) == {("A/B ?", "b")}
         await asked.close()
 

@@ -409,6 +409,8 @@ async def test_errors_are_told_in_json() -> None:
             found, answer = await ask(exporter, path, method)
             assert (found, answer["status"]) == (status, status)
             check(answer, "Error")
+        async with exporter.client.get("/api/poll") as refusal:
+            assert refusal.headers["Allow"] == "POST", "what HTTP wants to be said is said still"
 
 
 async def test_a_fault_of_ours_is_an_error_in_json_and_a_line_in_the_log(

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.config import Printer
-from exporter.configtypes import plain_host
 from exporter.discovery import entries
 from exporter.discovery.found import Found
 from exporter.discovery.inventory import identity

@@ -128,7 +128,8 @@ async def beside(path: Path, changes: Changes) -> None:
 
     def write() -> None:
         with other_program(path) as state:
-            assert state.write(changes)
+            while not state.write(changes):  # the exporter was first
+                state.documents(KIND)
 
     await asyncio.to_thread(write)
 

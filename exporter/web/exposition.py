@@ -34,7 +34,7 @@ def stream(accept: str, groups: Iterable[Group], registry: CollectorRegistry | N
     openmetrics = content_type.startswith(OPENMETRICS)
     for families, devices in groups:
         for family in families:
-            samples = b"".join(lines[family] for lines in devices if family in lines)
+            samples = b"".join([part for lines in devices if (part := lines.get(family))])
             if samples:
                 yield family.header(openmetrics=openmetrics).encode() + samples
     # The library's encoder closes OpenMetrics with its end mark, over an empty registry too.

@@ -58,10 +58,12 @@ class Desk:
         return run(f"--config.file={self.config}", *arguments, cwd=self.folder, columns=columns)
 
     def run_beside(self, *arguments: str, columns: int = 160) -> subprocess.CompletedProcess[str]:
-        """Run a command with the demo's cameras there."""
+        """Run a command with the demo's cameras there, of which the one that only announces itself does not for now."""
 
         async def both() -> subprocess.CompletedProcess[str]:
-            async with CameraSite(OFFICE_CAMERAS, listen_port=self.listen_port, device_port=self.device_port):
+            async with CameraSite(
+                OFFICE_CAMERAS, listen_port=self.listen_port, device_port=self.device_port, announce_every=3600
+            ):
                 return await asyncio.to_thread(self.run, *arguments, columns=columns)
 
         return asyncio.run(both())

@@ -1,7 +1,5 @@
 """Ask a printer: its structure now and then, its values each time."""
 
-import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,13 +7,12 @@ from dataclasses import dataclass
 from exporter.config import Polling, Printer
 from exporter.memo import Memo
 from exporter.printers import decode, mib
+from exporter.printers.attempt import Attempts
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
 from exporter.printers.vendors.maker import Maker, Private, instances
 from exporter.snmp.client import Client, Walked
-from exporter.snmp.errors import Protocol, SnmpError, Timeout
+from exporter.snmp.errors import Protocol, Timeout
 from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value
-
-log = logging.getLogger(__name__)
 
 # Seconds after which the structure is read again though nothing said that it moved: always; when the printer
 # showed none yet (it may have been starting) or parts of it could not be read; and when rows ceased to answer.
@@ -62,7 +59,7 @@ class PrinterPoller:
         self._memory: _Memory | None = None
         self._uptime: Value | None = None
         self._uptime_at = 0.0
-        self._complained = False
+        self._attempts = Attempts(printer.name)
         self._filled: set[str] = set()
         self._known: dict[str, list[str]] = {}
         self._rows: dict[str, Memo[[mib.Table, tuple[Row, ...]], decode.Rows]] = {}
@@ -79,18 +76,7 @@ class PrinterPoller:
         if self._is_due():
             self._client.close()  # a name may lead elsewhere by now
         try:
-            async with asyncio.timeout(limit):
-                await self._client.begin(silent=silent)
-                result = await self._ask()
-        except SnmpError as error:
-            result = Failure(error.reason, str(error))
-        except TimeoutError:
-            result = Failure("deadline", f"given up after {limit:g} s")
-        except Exception as error:  # a device must never cost more than its own data, whatever it found in us
-            level = logging.DEBUG if self._complained else logging.ERROR  # loudly once, counted always
-            log.log(level, "poll failed", exc_info=True, extra={"printer": self._printer.name})
-            self._complained = True
-            result = Failure("internal", f"a fault of the exporter: {type(error).__name__}")
+            result = await self._attempts.outcome(self._ask(silent=silent), limit)
         finally:
             self._client.end("" if isinstance(result, Snapshot) else getattr(result, "reason", "cancelled"))
         return Poll(
@@ -108,7 +94,8 @@ class PrinterPoller:
         """Give the socket back."""
         self._client.close()
 
-    async def _ask(self) -> Snapshot:
+    async def _ask(self, *, silent: bool) -> Snapshot:
+        await self._client.begin(silent=silent)
         memory = self._memory
         if memory is None or memory.context != self._client.context or self._is_due():
             self._client.forget_sizes()

@@ -1,19 +1,16 @@
 """Asks a printer over IPP: all that it says, in one request."""
 
-import asyncio
-import logging
 import time
 from collections.abc import Callable
 
 from exporter.config import Polling, Printer
 from exporter.ipp.client import Client
 from exporter.ipp.codec import Attributes
+from exporter.printers.attempt import Attempts
 from exporter.printers.ipp.objects import ATTRIBUTES
 from exporter.printers.ipp.reader import Reader
-from exporter.printers.model import Failure, Poll, Snapshot
-from exporter.snmp.errors import Protocol, SnmpError
-
-log = logging.getLogger(__name__)
+from exporter.printers.model import Poll, Snapshot
+from exporter.snmp.errors import Protocol
 
 
 class IppPoller:
@@ -39,25 +36,13 @@ class IppPoller:
         self._now = now
         self._monotonic = monotonic
         self._reader = Reader(printer.supplies, printer.thresholds)
-        self._complained = False
+        self._attempts = Attempts(printer.name)
         self.attributes: Attributes = {}
 
     async def poll(self, *, silent: bool = False, limit: float | None = None) -> Poll:
         """Ask once, for at most `limit` seconds; what goes wrong is the result, nothing is raised."""
         started = self._monotonic()
-        result: Snapshot | Failure
-        try:
-            async with asyncio.timeout(limit):
-                result = await self._ask(silent=silent)
-        except SnmpError as error:
-            result = Failure(error.reason, str(error))
-        except TimeoutError:
-            result = Failure("deadline", f"given up after {limit:g} s")
-        except Exception as error:  # a device must never cost more than its own data, whatever it found in us
-            level = logging.DEBUG if self._complained else logging.ERROR  # loudly once, counted always
-            log.log(level, "poll failed", exc_info=True, extra={"printer": self._printer.name})
-            self._complained = True
-            result = Failure("internal", f"a fault of the exporter: {type(error).__name__}")
+        result = await self._attempts.outcome(self._ask(silent=silent), limit)
         return Poll(
             result,
             at=self._now(),

@@ -25,3 +25,16 @@ def _view(camera: Camera, known: KnownCamera | None, conflict: str, config: Conf
     location, labels = config.place(own_place, own_labels, camera.device.address)
     name = (known.name if known else None) or camera.label or camera.mac
     return View(camera, name, location, labels, known is not None, conflict)
+
+
+def oddities(view: View) -> Iterator[str]:
+    """Yield in words what is remarkable about a camera, whether or not it is heard."""
+    device = view.camera.device
+    if view.conflict:
+        yield "address used twice"
+    if device.admin_password_set is False:
+        yield "no password set"
+    if device.setup_window_open:
+        yield "set-up window open"
+    if device.kind == "recorder":
+        yield "recorder"

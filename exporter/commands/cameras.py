@@ -14,6 +14,7 @@ from rich.text import Text
 from exporter.cameras.model import Camera, Device, Search, Sighting, View
 from exporter.cameras.network import Network
 from exporter.cameras.registry import Registry
+from exporter.cameras.views import oddities
 from exporter.config import Cameras
 from exporter.state import Event
 
@@ -125,17 +126,9 @@ def summary(views: Sequence[View], outcome: Search) -> str:
 
 
 def _remarks(view: View) -> Iterable[str]:
-    device = view.camera.device
     if view.camera.up is False:
         yield "not heard now"
-    if view.conflict:
-        yield "address used twice"
-    if device.admin_password_set is False:
-        yield "no password set"
-    if device.setup_window_open:
-        yield "set-up window open"
-    if device.kind == "recorder":
-        yield "recorder"
+    yield from oddities(view)
 
 
 def _addresses(events: Iterable[Event], zone: tzinfo) -> list[dict[str, object]]:

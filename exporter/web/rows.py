@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from exporter.cameras.model import View
+from exporter.cameras.views import oddities
 from exporter.printers.model import Failure, Snapshot, Supply
 from exporter.printers.record import Record
 from exporter.web import wording
@@ -162,16 +163,9 @@ def camera_row(view: View) -> CameraRow:
 
 def camera_notes(view: View) -> Iterator[str]:
     """Yield what is odd about a camera."""
-    known, device = view.camera, view.camera.device
+    known = view.camera
     if known.status == "ip_changed" and known.address_change:
         yield f"was at {known.address_change.previous}"
-    if view.conflict:
-        yield "address used twice"
-    if device.admin_password_set is False:
-        yield "no password set"
-    if device.setup_window_open:
-        yield "set-up window open"
-    if device.kind == "recorder":
-        yield "recorder"
+    yield from oddities(view)
     if not view.listed:
         yield "not listed"

@@ -198,8 +198,11 @@ class State:
         self._connection.close()
 
     def _check(self) -> None:
-        version = self._number("user_version")
-        self._check_ours()
+        # As of one moment: another program may be making the file.
+        with self._connection as connection:
+            connection.execute("BEGIN")
+            version = self._number("user_version")
+            self._check_ours()
         if version > len(MIGRATIONS):
             reason = (
                 f"it has schema version {version} of a newer printcam-exporter, and this one knows {len(MIGRATIONS)}: "

@@ -258,6 +258,23 @@ class TestTwoPrograms:
         with closing(State(path)) as state:
             assert state.write(document("1"))
 
+    def test_a_file_that_another_program_is_making_is_not_taken_for_a_foreign_one(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        number = State._number
+
+        def make_after(state: State, pragma: str) -> int:
+            found = number(state, pragma)
+            if pragma == "application_id":
+                monkeypatch.setattr(State, "_number", number)
+                with suppress(StateError):
+                    State(path, busy_timeout=0).close()
+            return found
+
+        monkeypatch.setattr(State, "_number", make_after)
+        with closing(State(path)) as state:
+            assert state.write(document("1"))
+
     def test_a_locked_file_is_waited_for_as_long_as_told(self, state: State) -> None:
         assert state._number("busy_timeout") == 50
 
@@ -289,15 +306,18 @@ def start_writer(path: Path, run: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def kill_after(writer: "subprocess.Popen[str]", delay: float) -> list[int]:
-    """Let the writer run for `delay` seconds, kill it and return the numbers that it printed."""
+def kill_after(writer: "subprocess.Popen[str]", delay: float, *, first_commit: bool) -> list[int]:
+    """Kill the writer `delay` seconds after its start, or its first commit, and return the numbers that it printed."""
     assert writer.stdin
-    writer.stdin.write("go\n")
-    writer.stdin.flush()
-    with suppress(subprocess.TimeoutExpired):
-        writer.wait(delay)
-    writer.kill()
-    output, _ = writer.communicate()
+    assert writer.stdout
+    with writer:
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+        output = writer.stdout.readline() if first_commit else ""
+        with suppress(subprocess.TimeoutExpired):
+            writer.wait(delay)
+        writer.kill()
+        output += writer.stdout.read()
     assert writer.returncode == -signal.SIGKILL
     return [int(line) for line in output.splitlines(keepends=True) if line.endswith("\n")]
 
@@ -310,7 +330,8 @@ def test_a_writer_killed_a_hundred_times_leaves_every_committed_transaction_whol
         for run in range(100):
             # one starts up while the other writes
             writer, next_writer = next_writer, start_writer(path, run + 1)
-            last = check_after_kill(path, run, last, kill_after(writer, chance.uniform(0.0, 0.05)))
+            printed = kill_after(writer, chance.uniform(0.0, 0.05), first_commit=run % 2 == 1)
+            last = check_after_kill(path, run, last, printed)
     finally:
         next_writer.kill()
         next_writer.communicate()

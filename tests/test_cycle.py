@@ -25,7 +25,6 @@ SNAPSHOT = Snapshot(
     state=None,
     pages=None,
     pages_unit="",
-    uptime=None,
 )
 
 

@@ -89,8 +89,10 @@ class Watcher:
     record: Record = field(default_factory=Record)
     printers: Printers = field(default_factory=Printers)
 
-    def settle(self, result: Snapshot | Failure, at: float, address: str, *, excused: bool) -> None:
-        poll = Poll(result, at, duration=0.25, requests=2, address=address, version="2c")
+    def settle(
+        self, result: Snapshot | Failure, at: float, address: str, *, excused: bool, uptime: float | None
+    ) -> None:
+        poll = Poll(result, at, duration=0.25, requests=2, address=address, version="2c", uptime=uptime)
         heard = None if self.forgets and isinstance(result, Snapshot) else self.record.poll
         self.record = after_poll(
             replace(self.record, poll=heard),
@@ -162,7 +164,8 @@ def test_what_is_made_anew_in_part_is_what_would_be_made_afresh(moves: list[tupl
             address = f"192.0.2.{which}"
         for each in (ours, other):
             answer = Failure("timeout", "") if what == "silence" else each.read(shape, values, alerts)
-            each.settle(answer, at, address, excused=what == "silence" and which == 1)
+            excused, uptime = what == "silence" and which == 1, decode.uptime(values.get(SYS_UPTIME))
+            each.settle(answer, at, address, excused=excused, uptime=uptime)
         assert ours.record == other.record
         assert renderer.render(ours.record) == render(PRINTER, other.record, _place(address))
         for changes in ours.printers.changes():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from exporter.config import SupplyMatch, SupplyRule, Thresholds
 from exporter.ipp.codec import parse
 from exporter.printers.explain import explain
-from exporter.printers.ipp.objects import ATTRIBUTES, objects
+from exporter.printers.ipp.objects import ATTRIBUTES, objects, uptime
 from exporter.printers.ipp.reader import Reader
 from exporter.printers.model import Alert, Identity, Level, Snapshot
 from exporter.printers.status import Severity, supply_statuses, witness_status
@@ -68,13 +68,13 @@ def test_a_printer_is_understood_as_over_snmp() -> None:
     assert [(bin_.bin, bin_.ratio) for bin_ in snapshot.bins] == [("FaceDown", 1.0)]
     assert (snapshot.pages, snapshot.pages_unit) == (12_345, "impressions")
     assert (snapshot.state, snapshot.errors, snapshot.alerts, snapshot.covers) == ("idle", frozenset(), (), ())
-    assert (snapshot.uptime, snapshot.asleep) == (86_400, False)
+    assert not snapshot.asleep
 
 
 def test_what_a_printer_does_not_say_is_not_invented() -> None:
     snapshot = said({"printer-state": 3})
     assert snapshot == Snapshot(
-        Identity(), (), (), (), (), (), errors=None, state="idle", pages=None, pages_unit="impressions", uptime=None
+        Identity(), (), (), (), (), (), errors=None, state="idle", pages=None, pages_unit="impressions"
     )
 
 
@@ -200,8 +200,10 @@ def test_the_host_name_is_what_the_printer_calls_itself(uri: str, hostname: str)
     assert (said({"printer-state": 3, "printer-uri-supported": uri})).identity.hostname == hostname
 
 
-def test_the_time_of_day_is_no_uptime() -> None:
-    assert (said({"printer-up-time": 1_790_000_000})).uptime is None
+@pytest.mark.parametrize(("told", "seconds"), [(86_400, 86_400), (0, 0), (1_790_000_000, None), (None, None)])
+def test_the_time_of_day_is_no_uptime(told: int | None, seconds: int | None) -> None:
+    attributes: Told = {} if told is None else {"printer-up-time": told}
+    assert uptime(parse(message(attributes), ATTRIBUTES).attributes) == seconds
 
 
 def test_sheets_are_counted_where_impressions_are_not_and_pages_never() -> None:

@@ -81,7 +81,8 @@ def of(text: str) -> Printer:
 @pytest.mark.parametrize("protocol", ["ipp", "ipps"])
 async def test_ippeveprinter_is_read(eve: EvePrinter, protocol: str) -> None:
     printer = of(f'printers: [{{ name: E, host: "{eve.host}:{eve.port}", protocol: {protocol} }}]')
-    snapshot = await polled_until(printer, lambda _: True)
+    poll = await IppPoller(printer, Polling()).poll()
+    snapshot = snapshot_of(poll)
     assert (snapshot.identity.model, snapshot.identity.serial, snapshot.identity.firmware) == (
         "Example Laser 4000",
         "EX12345",
@@ -94,7 +95,7 @@ async def test_ippeveprinter_is_read(eve: EvePrinter, protocol: str) -> None:
     }
     assert [(tray.row.tray, tray.ratio, tray.media) for tray in snapshot.trays] == [("Tray 1", 0.2, "iso_a4")]
     assert (snapshot.pages, snapshot.state, snapshot.errors, snapshot.alerts) == (31415, "idle", frozenset(), ())
-    assert snapshot.uptime is not None
+    assert poll.uptime is not None
 
 
 @needs_ippeveprinter

@@ -84,7 +84,6 @@ def answer(
         state="idle",
         pages=pages,
         pages_unit=unit,
-        uptime=None,
     )
 
 

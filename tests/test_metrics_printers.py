@@ -58,16 +58,16 @@ def printer(
     )
 
 
-def result(outcome: Snapshot | Failure, at: float = AT) -> Poll:
-    return Poll(outcome, at=at, duration=0.25, requests=4, address="192.0.2.28", version="2c")
+def result(outcome: Snapshot | Failure, at: float = AT, uptime: float | None = 1000.25) -> Poll:
+    return Poll(outcome, at=at, duration=0.25, requests=4, address="192.0.2.28", version="2c", uptime=uptime)
 
 
-def settle(*outcomes: Snapshot | Failure, excused: bool = False) -> Record:
+def settle(*outcomes: Snapshot | Failure, excused: bool = False, uptime: float | None = 1000.25) -> Record:
     """Return the record after these outcomes, a minute apart."""
     record = Record()
     for minute, outcome in enumerate(outcomes):
         at = AT + 60 * minute
-        record = after_poll(record, result(outcome, at), excused=excused, offline_after=3, retain=604_800)
+        record = after_poll(record, result(outcome, at, uptime), excused=excused, offline_after=3, retain=604_800)
     return record
 
 
@@ -123,7 +123,6 @@ TONER_LOW: Row = {
 }  # fmt: skip
 LOW_FUSER = SupplyRule(match=SupplyMatch(kind="fuser"), thresholds=Thresholds(warning=0.05, error=0.01))
 SYSTEM: Mapping[str, bytes | int | str] = {
-    "sysUpTime": 100_025,
     "sysName": b"prn-1",
     "sysDescr": b"Firmware Ver.1.01",
     "sysObjectID": "1.3.6.1.4.1.11.2.3.9.1",
@@ -443,7 +442,7 @@ def test_maintenance_and_expected_off_are_there_only_where_configured(
 
 
 def test_absent_objects_have_no_series_and_a_marker_without_octets_no_errors() -> None:
-    bare = samples(lines_of(settle(poll({}))))
+    bare = samples(lines_of(settle(poll({}), uptime=None)))
     assert not [name for name in bare if name.startswith(("printer_error", "printer_state", "printer_boot"))]
     silent = samples(lines_of(settle(poll(host(hrPrinterDetectedErrorState=b"")))))
     assert [value for name, value in silent.items() if name.startswith("printer_error")] == [0] * 15

@@ -177,10 +177,11 @@ async def test_after_the_first_poll_only_what_moves_is_asked_for() -> None:
     async with polled() as (one, mib, _):
         _, first = await snapshot(one)
         mib.set(level=32, pages=4330, uptime=100_100)
-        second, requests = await snapshot(one)
+        poll = await one.poll()
+        second = snapshot_of(poll)
         assert (second.supplies[0].ratio, second.pages) == (0.32, 4330)
-        assert second.uptime == 1001.0
-        assert requests == 2, "one GET of the values, one page of the alert table"
+        assert poll.uptime == 1001.0
+        assert poll.requests == 2, "one GET of the values, one page of the alert table"
         assert first > 10
 
 

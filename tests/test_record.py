@@ -37,9 +37,7 @@ def supply(says: Level = Level.KNOWN, ratio: float | None = 0.5, *, description:
     return Supply(shape, says, ratio, None if ratio is None else round(ratio * 100), 100)
 
 
-def snapshot(
-    *supplies: Supply, serial: str = "A1", errors: frozenset[str] | None = frozenset(), uptime: float | None = None
-) -> Snapshot:
+def snapshot(*supplies: Supply, serial: str = "A1", errors: frozenset[str] | None = frozenset()) -> Snapshot:
     return Snapshot(
         identity=Identity(serial=serial),
         supplies=supplies or (supply(),),
@@ -51,7 +49,6 @@ def snapshot(
         state="idle",
         pages=7,
         pages_unit="impressions",
-        uptime=uptime,
     )
 
 
@@ -476,24 +473,26 @@ RESULTS = st.one_of(
         st.builds(supply, st.sampled_from(Level), st.floats(0, 1), description=st.sampled_from(["TK-1", "TK-2"])),
         serial=st.sampled_from(["", "A1", "B2"]),
         errors=st.sampled_from([None, frozenset[str](), frozenset({"jammed"})]),
-        uptime=st.one_of(st.none(), st.floats(0, WRAP)),
     ),
 )
 
 
 @settings(deadline=None)
 @given(
-    st.lists(st.tuples(RESULTS, st.floats(0, 3 * DAY), st.booleans()), max_size=30),
+    st.lists(
+        st.tuples(RESULTS, st.floats(0, 3 * DAY), st.booleans(), st.one_of(st.none(), st.floats(0, WRAP))), max_size=30
+    ),
     st.integers(1, 4),
     st.floats(0, 10 * DAY),
 )
 def test_whatever_happens_counters_never_fall_and_the_record_is_of_one_piece(
-    polls: list[tuple[Snapshot | Failure, float, bool]], offline_after: int, retain: float
+    polls: list[tuple[Snapshot | Failure, float, bool, float | None]], offline_after: int, retain: float
 ) -> None:
     record, at = Record(), START
-    for number, (result, wait, excused) in enumerate(polls, 1):
+    for number, (result, wait, excused, uptime) in enumerate(polls, 1):
         before, at = record, at + wait
-        record = after_poll(record, poll(result, at), excused=excused, offline_after=offline_after, retain=retain)
+        done = replace(poll(result, at), uptime=uptime)
+        record = after_poll(record, done, excused=excused, offline_after=offline_after, retain=retain)
         is_answer = isinstance(result, Snapshot)
         assert record.polls == number
         assert sum(record.failures.values()) == sum(before.failures.values()) + (not is_answer)

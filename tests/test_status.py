@@ -67,7 +67,6 @@ def snapshot(*supplies: Supply, alerts: tuple[Alert, ...] = (), errors: set[str]
         state=None,
         pages=None,
         pages_unit="",
-        uptime=None,
     )
 
 

@@ -242,7 +242,7 @@ def _identity(name: str, poll: Poll, snapshot: Snapshot, status: Severity) -> Ta
         "Host": Text(f"{identity.hostname or '-'} at {poll.address}"),
         "State": Text(snapshot.state or "-"),
         "Pages": Text(f"{snapshot.pages} {snapshot.pages_unit}" if snapshot.pages is not None else "-"),
-        "Up for": Text(f"{snapshot.uptime / 86400:.1f} days" if snapshot.uptime is not None else "-"),
+        "Up for": Text(f"{poll.uptime / 86400:.1f} days" if poll.uptime is not None else "-"),
         "Error bits": Text(errors),
         "Poll": Text(f"{protocol}{context}, {poll.requests} requests, {poll.duration * 1000:.0f} ms"),
     }

@@ -11,7 +11,7 @@ from exporter.memo import Memo
 from exporter.metrics import families as f
 from exporter.metrics.lines import Lines, LineWriter, label_pairs
 from exporter.printers.lifecycle import AlertCount, Life
-from exporter.printers.model import Alert, Bin, Counters, Identity, Level, Snapshot, Supply, SupplyRow, Tray
+from exporter.printers.model import Alert, Bin, Counters, Identity, Level, Supply, SupplyRow, Tray
 from exporter.printers.names import ERROR_BITS, PRINTER_STATES
 from exporter.printers.record import FAILURE_REASONS, Record, Since
 from exporter.printers.status import STATUSES, Severity
@@ -27,13 +27,12 @@ Part: TypeAlias = tuple[Write, tuple[object, ...]]
 """What writes some families, of one part only, and all that it writes them from."""
 
 
-# Of the record, its snapshot and its life: what moves with each poll and tells nothing but that there was one.
+# Of the record and of its life: what moves with each poll and tells nothing but that there was one.
 _RESTLESS = {
-    Record: {"poll", "polls", "faults", "last_success", "boot", "silence", "snapshot", "life", "doubts", "happened"},
-    Snapshot: {"uptime"},
+    Record: {"poll", "polls", "faults", "last_success", "boot", "silence", "life", "doubts", "happened"},
     Life: {"pages_at"},
 }
-_steady_record, _steady_snapshot, _steady_life = (
+_steady_record, _steady_life = (
     attrgetter(*(field.name for field in fields(kind) if field.name not in restless))
     for kind, restless in _RESTLESS.items()
 )
@@ -57,8 +56,7 @@ class Renderer:
         if record.status is None:
             return {}
         labels = self._labels(record.address or self.printer.host)
-        snapshot = _steady_snapshot(record.snapshot) if record.snapshot else None
-        steady = (labels, _steady_record(record), snapshot, _steady_life(record.life))
+        steady = (labels, _steady_record(record), _steady_life(record.life))
         if steady != self._steady:
             self._steady_lines = self._write_all(labels, _steady_parts(self.printer, record))
             self._steady = steady

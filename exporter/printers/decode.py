@@ -133,6 +133,8 @@ class Reader:
 
     def __init__(self, shape: Structure) -> None:
         self.shape = shape
+        self._oids = tuple(oid for oid in shape.volatile if oid != SYS_UPTIME)  # which moves, and is in no snapshot
+        self._snapshot = Memo(self._read)
         self._told = [Memo(_told) for _ in shape.supplies]
         self._supplies = Memo(self._read_supplies)
         self._supply_oids = [oid for row in shape.supplies for oid in (row.level_oid, row.capacity_oid, row.makers_oid)]
@@ -147,9 +149,12 @@ class Reader:
         self._counter_oids = tuple(_counter_oids(shape.counters))
 
     def snapshot(self, values: Cells, alert_rows: Rows) -> Snapshot:
-        """Return what the values (by OID) and the rows of prtAlertTable say."""
+        """Return what the values (by OID) and the rows of prtAlertTable say; the same object when that is the same."""
+        return self._snapshot(tuple(map(values.get, self._oids)), alert_rows)
+
+    def _read(self, told: Sequence[Value | None], alert_rows: Rows) -> Snapshot:
+        values = {oid: value for oid, value in zip(self._oids, told, strict=True) if value is not None}
         shape, get = self.shape, values.get
-        uptime = _count(get(SYS_UPTIME))
         state = _state(get(shape.state_oid))
         return Snapshot(
             identity=shape.identity,
@@ -162,7 +167,6 @@ class Reader:
             state=state,
             pages=_count(get(shape.pages_oid)) if shape.pages_unit else None,
             pages_unit=shape.pages_unit,
-            uptime=uptime / 100 if uptime is not None else None,
             counters=self._counters(shape.counters, {oid: values[oid] for oid in self._counter_oids if oid in values}),
             asleep=state not in _AWAKE and self._sleeps(alert_rows, shape),
         )
@@ -178,6 +182,12 @@ class Reader:
 def snapshot(shape: Structure, values: Cells, alert_rows: Rows) -> Snapshot:
     """Return what the values (by OID) and the rows of prtAlertTable say."""
     return Reader(shape).snapshot(values, alert_rows)
+
+
+def uptime(ticks: Value | None) -> float | None:
+    """Return sysUpTime in seconds, None where the agent has none."""
+    count = _count(ticks)
+    return None if count is None else count / 100
 
 
 def read_level(

@@ -179,8 +179,9 @@ def _printer(said: _Said) -> Iterator[Fact]:
             "the first marker's",
             said.cells(index, "prtMarkerLifeCount", "prtMarkerCounterUnit"),
         )
-    if snapshot.uptime is not None:
-        yield Fact("Printer", "up for", f"{snapshot.uptime:.0f} s", "hundredths of a second", said.sources(SYS_UPTIME))
+    uptime = decode.uptime(said.raw.get(SYS_UPTIME))
+    if uptime is not None:
+        yield Fact("Printer", "up for", f"{uptime:.0f} s", "hundredths of a second", said.sources(SYS_UPTIME))
 
 
 def _witnesses(snapshot: Snapshot) -> str:

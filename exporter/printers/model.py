@@ -216,8 +216,6 @@ class Snapshot:
     state: str | None
     pages: int | None
     pages_unit: str
-    uptime: float | None
-    """Seconds since the agent started (sysUpTime, wraps at 497 days)."""
     counters: Counters = Counters()
     asleep: bool = False
     """Whether the printer says so in its alert table; many sleep without a word."""
@@ -247,3 +245,5 @@ class Poll:
     version: str
     faults: int = 0
     context: str = ""
+    uptime: float | None = None
+    """Seconds since the agent started (sysUpTime, wraps at 497 days); None where it does not say."""

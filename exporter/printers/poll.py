@@ -87,6 +87,7 @@ class PrinterPoller:
             address=self._client.address,
             version=self._client.version,
             context=self._client.context,
+            uptime=decode.uptime(self._uptime) if isinstance(result, Snapshot) else None,
             faults=self._client.faults,
         )
 

@@ -120,9 +120,7 @@ def _answered(
     before, tally = _life_of(record, serial, snapshot, poll.at, lives)
     heard = record.heard if before is record.life else None
     life, tally, happened = lifecycle.after_poll(before, tally, snapshot, poll.at, zone, before=heard)
-    held = hold_pages(hold_levels(record.snapshot, snapshot, levels_known), life)
-    held, doubts = hold_counters(record.snapshot, held, record.doubts, poll.at - before.pages_at)
-    held = without_ghosts(held, life.filled)
+    held, doubts = _shown(record, snapshot, levels_known, life, poll.at - before.pages_at)
     status, supplies = _statuses(record, held, poll.at)
     return replace(
         record,
@@ -136,7 +134,7 @@ def _answered(
         failures_in_row=0,
         silence=0.0,
         last_success=poll.at,
-        boot=boot_time(record.boot, snapshot.uptime, poll.at),
+        boot=boot_time(record.boot, poll.uptime, poll.at),
         serial=serial,
         identity_changed=poll.at if is_other else record.identity_changed,
         life=life,
@@ -146,6 +144,18 @@ def _answered(
         polls=record.polls + 1,
         faults=record.faults + poll.faults,
     )
+
+
+def _shown(
+    record: Record, now: Snapshot, levels_known: Mapping[str, float], life: Life, elapsed: float
+) -> tuple[Snapshot, Mapping[CounterName, Doubt]]:
+    """Put what is held of earlier answers in place of what cannot be believed of this one."""
+    is_as_before = now is record.heard and (life.pages, life.filled) == (record.life.pages, record.life.filled)
+    if is_as_before and record.snapshot and not (record.doubts or record.levels_known or levels_known):
+        return record.snapshot, {}
+    held = hold_pages(hold_levels(record.snapshot, now, levels_known), life)
+    held, doubts = hold_counters(record.snapshot, held, record.doubts, elapsed)
+    return without_ghosts(held, life.filled), doubts
 
 
 def _failed(
@@ -190,7 +200,7 @@ def _silent_status(record: Record, is_offline: bool, *, excused: bool) -> str:
 
 def lasting(snapshot: Snapshot) -> Snapshot:
     """Drop what was true of the moment only; it must not come back when an expected_off window begins."""
-    return replace(snapshot, bins=(), covers=(), alerts=(), errors=None, state=None, uptime=None, asleep=False)
+    return replace(snapshot, bins=(), covers=(), alerts=(), errors=None, state=None, asleep=False)
 
 
 def _since(before: Since[T] | None, status: T, at: float) -> Since[T]:

@@ -162,7 +162,7 @@ class Printers:
             self._dirty.add((RECORD, name))
         if before.last_success != record.last_success:
             self._dirty.add((HEARD, ALL))
-        if _lasting(before) != _lasting(record):
+        if before.snapshot is not record.snapshot and _lasting(before) != _lasting(record):
             self._dirty.add((SNAPSHOT, name))
         engine = engine_of(name, record.serial)
         if record.up:  # a silent one says nothing of an engine that may answer behind another name

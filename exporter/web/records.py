@@ -51,7 +51,6 @@ _NO_SNAPSHOT = Snapshot(
     state=None,
     pages=None,
     pages_unit="",
-    uptime=None,
 )
 
 

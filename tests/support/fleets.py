@@ -48,7 +48,6 @@ def snapshot(*supplies: Supply, **changes: object) -> Snapshot:
         "state": "idle",
         "pages": 12_345,
         "pages_unit": "impressions",
-        "uptime": 100.0,
     }
     return Snapshot(**{**said, **changes})  # type: ignore[arg-type]
 

@@ -104,6 +104,12 @@ def firmware(attributes: Attributes) -> str:
     return clean(octets(text(attributes, "printer-firmware-string-version")))
 
 
+def uptime(attributes: Attributes) -> int | None:
+    """Return for how many seconds the printer has been up, None where it does not say."""
+    seconds = integer(attributes, "printer-up-time")
+    return seconds if seconds is not None and 0 <= seconds < _NO_UPTIME else None
+
+
 def _cells(index: str, row: Row) -> Row:
     return {f"{_ENTRIES[column]}.{index}": value for column, value in row.items()}
 
@@ -112,9 +118,9 @@ def _cells(index: str, row: Row) -> Row:
 
 
 def _system(attributes: Attributes) -> Row:
-    seconds = integer(attributes, "printer-up-time")
+    seconds = uptime(attributes)
     return {
-        "sysUpTime": seconds * 100 if seconds is not None and 0 <= seconds < _NO_UPTIME else None,
+        "sysUpTime": None if seconds is None else seconds * 100,
         "sysDescr": octets(_in_device_id(attributes, _MAKER_KEYS)),
         "sysName": octets(_hostname(text(attributes, "printer-uri-supported"))),
     }

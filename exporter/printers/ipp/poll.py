@@ -7,7 +7,7 @@ from exporter.config import Polling, Printer
 from exporter.ipp.client import Client
 from exporter.ipp.codec import Attributes
 from exporter.printers.attempt import Attempts
-from exporter.printers.ipp.objects import ATTRIBUTES
+from exporter.printers.ipp.objects import ATTRIBUTES, uptime
 from exporter.printers.ipp.reader import Reader
 from exporter.printers.model import Poll, Snapshot
 from exporter.snmp.errors import Protocol
@@ -50,6 +50,7 @@ class IppPoller:
             requests=self._client.requests,
             address=self._client.address,
             version=self._printer.protocol,
+            uptime=uptime(self.attributes) if isinstance(result, Snapshot) else None,
         )
 
     def close(self) -> None:

@@ -385,7 +385,7 @@ async def test_pages_too_large_to_read_are_halved_and_the_size_remembered() -> N
 async def test_a_walk_that_brings_what_was_known_ends_with_its_first_answer() -> None:
     agent = FakeAgent(pages=lambda: [rows(*range(1, 31))])
     client = await begun(agent)
-    known = [oid for oid, _ in (await client.walk(ROOT)).rows]
+    known = (await client.walk(ROOT)).rows
     before = client.requests
     assert await client.walk(ROOT, known=known) == Walked(rows(*range(1, 31)), whole=True)
     assert client.requests - before == 1
@@ -395,15 +395,13 @@ async def test_a_walk_that_brings_what_was_known_ends_with_its_first_answer() ->
 @pytest.mark.parametrize("pages", [[rows(1), rows(2, 3)], [rows(1, 2, 3)], [rows(1), rows(2)], [rows(2)]])
 async def test_a_walk_that_brings_anything_else_goes_on_to_the_end(pages: list[list[Row]]) -> None:
     client = await begun(FakeAgent(pages=lambda: pages))
-    assert (await client.walk(ROOT, known=[oid for oid, _ in rows(1, 2)])).rows == [
-        row for page in pages for row in page
-    ]
+    assert (await client.walk(ROOT, known=rows(1, 2))).rows == [row for page in pages for row in page]
 
 
 async def test_a_table_of_one_known_row_is_walked_on_where_rows_come_one_by_one() -> None:
     agent = FakeAgent(pages=lambda: [rows(1), rows(2)])
     client = await begun(agent, credentials=V2C.model_copy(update={"version": "1"}))
-    assert (await client.walk(ROOT, known=[oid for oid, _ in rows(1)])).rows == rows(1, 2)
+    assert (await client.walk(ROOT, known=rows(1))).rows == rows(1, 2)
 
 
 async def test_v1_walks_with_getnext() -> None:

@@ -56,11 +56,11 @@ class Renderer:
         if record.status is None:
             return {}
         labels = self._labels(record.address or self.printer.host)
-        steady = (labels, _steady_record(record), _steady_life(record.life))
+        steady = (labels, record.poll is None, _steady_record(record), _steady_life(record.life))
         if steady != self._steady:
             self._steady_lines = self._write_all(labels, _steady_parts(self.printer, record))
             self._steady = steady
-        return {**self._steady_lines, **self._write_all(labels, _restless_parts(record))}
+        return {**self._steady_lines, **_lines(_write_restless, labels, record)}
 
     def _write_all(self, labels: str, parts: Iterable[Part]) -> Lines:
         lines: dict[f.Family, bytes] = {}
@@ -82,19 +82,11 @@ def _lines(write: Write, labels: str, *inputs: object) -> Lines:
     return writer.lines()
 
 
-def _restless_parts(record: Record) -> Iterator[Part]:
-    """Yield what is written anew with each poll."""
-    if record.poll:
-        yield (
-            _write_poll,
-            (int(bool(record.up)), (record.poll.duration, record.poll.requests), record.polls, record.faults),
-        )
-        yield _write_failures, (record.failures,)
-    yield _write_times, (record.last_success, record.boot, record.identity_changed)
-
-
 def _steady_parts(printer: Printer, record: Record) -> Iterator[Part]:
     """Yield what is written anew when something other moved than what does with each poll."""
+    if record.poll:
+        yield _write_failures, (record.failures,)
+    yield _write_identity_changed, (record.identity_changed,)
     yield _write_status, (record.status, record.excused if printer.expected_off else None, printer.maintenance)
     yield _write_origin, (printer.origin,)
     snapshot, tally, life = record.snapshot, record.tally, record.life
@@ -127,13 +119,16 @@ def _steady_parts(printer: Printer, record: Record) -> Iterator[Part]:
 # ---- the printer
 
 
-def _write_poll(writer: LineWriter, up: int, cost: tuple[float, int], polls: int, faults: int) -> None:
-    duration, requests = cost
-    writer.add(f.UP, up)
-    writer.add(f.POLL_DURATION, duration)
-    writer.add(f.POLL_REQUESTS, requests)
-    writer.add(f.POLLS, polls)
-    writer.add(f.POLL_FAULTS, faults)
+def _write_restless(writer: LineWriter, record: Record) -> None:
+    """Write what moves with each poll."""
+    if record.poll:
+        writer.add(f.UP, int(bool(record.up)))
+        writer.add(f.POLL_DURATION, record.poll.duration)
+        writer.add(f.POLL_REQUESTS, record.poll.requests)
+        writer.add(f.POLLS, record.polls)
+        writer.add(f.POLL_FAULTS, record.faults)
+    writer.add_known(f.LAST_SUCCESS, record.last_success)
+    writer.add_known(f.BOOT, record.boot)
 
 
 def _write_failures(writer: LineWriter, failures: Mapping[str, int]) -> None:
@@ -141,12 +136,8 @@ def _write_failures(writer: LineWriter, failures: Mapping[str, int]) -> None:
         writer.add(f.POLL_FAILURES, failures.get(reason, 0), reason=reason)
 
 
-def _write_times(
-    writer: LineWriter, last_success: float | None, boot: float | None, identity_changed: float | None
-) -> None:
-    writer.add_known(f.LAST_SUCCESS, last_success)
-    writer.add_known(f.BOOT, boot)
-    writer.add_known(f.IDENTITY_CHANGED, identity_changed)
+def _write_identity_changed(writer: LineWriter, at: float | None) -> None:
+    writer.add_known(f.IDENTITY_CHANGED, at)
 
 
 def _write_status(writer: LineWriter, now: Since[str], excused: bool | None, maintenance: bool | None) -> None:

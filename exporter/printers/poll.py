@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.config import Polling, Printer
-from exporter.memo import Memo
 from exporter.printers import decode, mib
 from exporter.printers.attempt import Attempts
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
@@ -61,8 +60,8 @@ class PrinterPoller:
         self._uptime_at = 0.0
         self._attempts = Attempts(printer.name)
         self._filled: set[str] = set()
-        self._known: dict[str, list[str]] = {}
-        self._rows: dict[str, Memo[[mib.Table, tuple[Row, ...]], decode.Rows]] = {}
+        self._known: dict[str, list[Row]] = {}
+        self._rows: dict[str, decode.Rows] = {}
         self._ragged: set[str] = set()
         self._by_columns: set[str] = set()
 
@@ -180,8 +179,10 @@ class PrinterPoller:
         """Sort what a walk returned; of a table that is polled the same rows are the very object of last time."""
         if table not in mib.POLLED_TABLES:
             return decode.table_rows(table, walked.rows)
-        self._known[table.name] = [oid for oid, _ in walked.rows] if walked.whole else []
-        return self._rows.setdefault(table.name, Memo(decode.table_rows))(table, tuple(walked.rows))
+        if walked.rows != self._known.get(table.name):
+            self._rows[table.name] = decode.table_rows(table, walked.rows)
+            self._known[table.name] = walked.rows if walked.whole else []
+        return self._rows[table.name]
 
     def _is_doubtful(self, table: mib.Table, found: decode.Rows) -> bool:
         """Tell whether cells are missing that should be there; a table that is ragged by nature is asked again once."""

@@ -236,17 +236,18 @@ class Client:
         start = 0
         while start < len(oids):
             chunk = oids[start : start + self.learnt.chunk]
-            found |= await self._get_chunk(chunk)
+            answer = await self._get_chunk(chunk)
+            found = found | answer if found else answer
             start += len(chunk)
         return found
 
     async def walk(
-        self, root: str, limit: int = MAX_ROWS, *, gently: bool = False, known: Sequence[str] = ()
+        self, root: str, limit: int = MAX_ROWS, *, gently: bool = False, known: Sequence[Row] = ()
     ) -> Walked:
         """Return the rows below `root`, at most `limit`, as far as they can be had; raises SnmpError.
 
         Rows end where OIDs cease to increase (RFC 3416 section 4.2.2), at a bound, and at what cannot be read.
-        `gently`: in answers of few rows. `known` are the OIDs of last time: where the same ones come again, in one
+        `gently`: in answers of few rows. `known` are those of last time: where the same objects come again, in one
         answer that had room for more, nothing is asked of what follows them. A row more would show among them.
         """
         most = _GENTLE_REPETITIONS if gently else max(MAX_REPETITIONS, min(len(known) + 1, MOST_REPETITIONS))
@@ -260,7 +261,7 @@ class Client:
                 self.learnt.repetitions = 0
         return walked
 
-    async def _walk_in_pages(self, root: str, limit: int, most: int, known: Sequence[str] = ()) -> Walked:
+    async def _walk_in_pages(self, root: str, limit: int, most: int, known: Sequence[Row] = ()) -> Walked:
         repetitions = 0 if self.version == "1" else most
         while True:
             rows: list[Row] = []
@@ -363,13 +364,13 @@ class Client:
             answer.pop(SYS_UPTIME, None)
         return answer
 
-    async def _walk(self, root: str, repetitions: int, rows: list[Row], limit: int, known: Sequence[str]) -> bool:
+    async def _walk(self, root: str, repetitions: int, rows: list[Row], limit: int, known: Sequence[Row]) -> bool:
         """Add the rows to `rows`; return whether the agent ended the walk, and not one of our guards."""
         walk = self._opened().walk(root, repetitions)
         last: tuple[int, ...] = ()
         octets = 0
         while page := await self._patiently(lambda: walk.page(self._timeout)):
-            if repetitions > len(known) and [oid for oid, _ in page] == known:
+            if repetitions > len(known) and (page == known or _oids(page) == _oids(known)):
                 rows += page
                 break
             for oid, value in page:
@@ -426,6 +427,10 @@ class Client:
         if self._session is None:
             raise RuntimeError("a poll begins with begin()")
         return self._session
+
+
+def _oids(rows: Iterable[Row]) -> list[str]:
+    return [oid for oid, _ in rows]
 
 
 def _smaller(repetitions: int) -> int:

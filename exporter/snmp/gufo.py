@@ -103,8 +103,8 @@ class _GufoSession:
 
     async def get(self, oids: Sequence[str], timeout: float) -> dict[str, Value]:
         send, receive = methodcaller("send_get_many", list(oids)), methodcaller("recv_get_many")
-        answer: dict[str, Value | None] = await self.ask(send, receive, timeout)
-        return dict(_values(answer.items()))
+        answer = await self.ask(send, receive, timeout)
+        return answer if _PLAIN.issuperset(map(type, answer.values())) else dict(_values(answer.items()))
 
     def walk(self, root: str, repetitions: int) -> Walk:
         return _GufoWalk(self, root, 0 if self._is_v1 else repetitions)

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from exporter.config import Polling, Printer
 from exporter.printers import decode, mib
 from exporter.printers.attempt import Attempts
 from exporter.printers.model import Failure, Poll, Snapshot, Structure
 from exporter.printers.vendors.maker import Maker, Private, instances
-from exporter.snmp.client import Client, Walked
+from exporter.snmp.client import Client
 from exporter.snmp.errors import Protocol, Timeout
 from exporter.snmp.session import SYS_UPTIME, Row, Session, Target, Value
 
@@ -20,6 +21,7 @@ _DOUBTFUL_STRUCTURE_MAX_AGE = 300.0
 _LOST_ROWS_MIN_AGE = 300.0
 # Rows read of a column of a table that could not be read as a whole: more than are kept.
 _COLUMN_ROWS = 100
+_NO_ROWS: Final[tuple[list[Row], decode.Rows]] = ([], {})
 # Seconds by which sysUpTime may run ahead of our clock.
 _UPTIME_TOLERANCE = 60.0
 
@@ -60,8 +62,7 @@ class PrinterPoller:
         self._uptime_at = 0.0
         self._attempts = Attempts(printer.name)
         self._filled: set[str] = set()
-        self._known: dict[str, list[Row]] = {}
-        self._rows: dict[str, decode.Rows] = {}
+        self._known: dict[str, tuple[list[Row], decode.Rows]] = {}
         self._ragged: set[str] = set()
         self._by_columns: set[str] = set()
 
@@ -157,6 +158,8 @@ class PrinterPoller:
     async def _table(self, table: mib.Table) -> decode.Rows:
         """Walk a table; one that came cut off, ragged or suddenly empty is asked for again, column by column.
 
+        The same rows as last time are the very object of last time, in a table that is polled.
+
         A walk ends quietly where an agent fails in its midst (genErr), and what follows would be lost with it. An
         endless or unreadable column costs what lies behind it only in its own column.
         """
@@ -164,25 +167,20 @@ class PrinterPoller:
             return await self._columns(table)
         if self._client.walks_singly and (found := await self._columns(table, if_first=True)):
             return found
-        walked = await self._client.walk(table.entry, known=self._known.get(table.name, ()))
-        found = self._sorted(table, walked)
+        known, rows = self._known.pop(table.name, _NO_ROWS)
+        walked = await self._client.walk(table.entry, known=known)
+        is_known = walked.whole and walked.rows == known
+        found = rows if is_known else decode.table_rows(table, walked.rows)
         if not walked.whole:
             self._by_columns.add(table.name)
             found = await self._columns(table)
-        elif self._is_doubtful(table, found):
+        elif not (is_known and known) and self._is_doubtful(table, found):
             self._ragged.add(table.name)
             found = decode.merge_rows(found, await self._columns(table, gently=True))
+        elif table in mib.POLLED_TABLES:
+            self._known[table.name] = walked.rows, found
         (self._filled.add if found else self._filled.discard)(table.name)
         return found
-
-    def _sorted(self, table: mib.Table, walked: Walked) -> decode.Rows:
-        """Sort what a walk returned; of a table that is polled the same rows are the very object of last time."""
-        if table not in mib.POLLED_TABLES:
-            return decode.table_rows(table, walked.rows)
-        if walked.rows != self._known.get(table.name):
-            self._rows[table.name] = decode.table_rows(table, walked.rows)
-            self._known[table.name] = walked.rows if walked.whole else []
-        return self._rows[table.name]
 
     def _is_doubtful(self, table: mib.Table, found: decode.Rows) -> bool:
         """Tell whether cells are missing that should be there; a table that is ragged by nature is asked again once."""

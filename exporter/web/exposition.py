@@ -34,8 +34,8 @@ def stream(accept: str, groups: Iterable[Group], registry: CollectorRegistry | N
     openmetrics = content_type.startswith(OPENMETRICS)
     for families, devices in groups:
         for family in families:
-            samples = b"".join([part for lines in devices if (part := lines.get(family))])
-            if samples:
-                yield family.header(openmetrics=openmetrics).encode() + samples
+            parts = [part for lines in devices if (part := lines.get(family))]
+            if parts:
+                yield b"".join([family.header(openmetrics=openmetrics).encode(), *parts])
     # The library's encoder closes OpenMetrics with its end mark, over an empty registry too.
     yield encode(registry or CollectorRegistry())

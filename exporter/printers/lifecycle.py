@@ -208,8 +208,8 @@ def _after_supplies(
     """Take a step with each supply; those that are as they were `heard` stand where they are."""
     if heard and heard.supplies is snapshot.supplies and not any(known.doubted for known in life.supplies.values()):
         return life, tally, ()
-    still = {id(supply) for supply in heard.supplies if not _is_doubted(life, supply)} if heard else set()
-    moved = [supply for supply in snapshot.supplies if id(supply) not in still]
+    heard_of = set(map(id, heard.supplies)) if heard else set()
+    moved = [supply for supply in snapshot.supplies if id(supply) not in heard_of or _is_doubted(life, supply)]
     if not moved:
         return life, tally, ()
     steps = {supply.row.supply: step for supply in moved if (step := _step(life, supply, snapshot, at))}

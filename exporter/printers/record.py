@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from types import MappingProxyType
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from exporter.printers import lifecycle
 from exporter.printers.lifecycle import Doubt, Happening, Life, Tally
@@ -19,6 +19,10 @@ FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadlin
 NO_LIVES: Final[Mapping[str, Life]] = MappingProxyType({})
 # What is a level to hold: the share that is left, or a maker's word that it is nearly nothing.
 _TOLD = frozenset({Level.KNOWN, Level.LOW})
+MOMENTARY: Final[Mapping[str, Any]] = MappingProxyType(
+    {"bins": (), "covers": (), "alerts": (), "errors": None, "state": None, "asleep": False}
+)
+"""The fields of a snapshot that are true of the moment only, and what they are when that is over."""
 _APART = ("scans", "duplex", "large")
 _WRAP = 2**32 / 100
 _BOOT_TOLERANCE = 60.0
@@ -199,8 +203,8 @@ def _silent_status(record: Record, is_offline: bool, *, excused: bool) -> str:
 
 
 def lasting(snapshot: Snapshot) -> Snapshot:
-    """Drop what was true of the moment only; it must not come back when an expected_off window begins."""
-    return replace(snapshot, bins=(), covers=(), alerts=(), errors=None, state=None, asleep=False)
+    """Drop what was true of the moment; it must not come back when an expected_off window begins."""
+    return replace(snapshot, **MOMENTARY)
 
 
 def _since(before: Since[T] | None, status: T, at: float) -> Since[T]:

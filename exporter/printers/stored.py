@@ -17,7 +17,7 @@ from exporter.configtypes import DEFAULT_PORTS
 from exporter.printers import lifecycle
 from exporter.printers.lifecycle import Happening, Life
 from exporter.printers.model import Snapshot
-from exporter.printers.record import Record, lasting
+from exporter.printers.record import MOMENTARY, Record, lasting
 from exporter.state import Changes, Event, Key
 
 T = TypeVar("T")
@@ -50,6 +50,7 @@ _HEARD = TypeAdapter(dict[str, float])
 # These live in documents of their own, or end with the process.
 _NOT_IN_RECORD = {"snapshot", "life", "poll", "happened", "doubts", "polls", "faults", "failures", "last_success"}
 _IN_LIFE = attrgetter(*(field.name for field in fields(Life) if field.name != "pages_at"))
+_IN_SNAPSHOT = attrgetter(*(field.name for field in fields(Snapshot) if field.name not in MOMENTARY))
 _IN_RECORD = attrgetter(*(field.name for field in fields(Record) if field.name not in _NOT_IN_RECORD))
 
 
@@ -162,7 +163,7 @@ class Printers:
             self._dirty.add((RECORD, name))
         if before.last_success != record.last_success:
             self._dirty.add((HEARD, ALL))
-        if before.snapshot is not record.snapshot and _lasting(before) != _lasting(record):
+        if not _says_alike(before.snapshot, record.snapshot):
             self._dirty.add((SNAPSHOT, name))
         engine = engine_of(name, record.serial)
         if record.up:  # a silent one says nothing of an engine that may answer behind another name
@@ -241,8 +242,11 @@ class Printers:
             self._dirty.add((ENGINE, oldest))
 
 
-def _lasting(record: Record) -> Snapshot | None:
-    return lasting(record.snapshot) if record.snapshot else None
+def _says_alike(before: Snapshot | None, after: Snapshot | None) -> bool:
+    """Tell whether two snapshots are the same but for what is true of the moment only."""
+    if before is None or after is None or before is after:
+        return before is after
+    return bool(_IN_SNAPSHOT(before) == _IN_SNAPSHOT(after))
 
 
 def _has_moved(before: Life | None, after: Life) -> bool:

@@ -314,9 +314,10 @@ def _supply_rows(
     colorants = {i[-1]: clean(row.get("prtMarkerColorantValue")) for i, row in own.get("prtMarkerColorant", {}).items()}
     found = [_supply_row(index, cells, charset, colorants) for index, cells in rows]
     labels = unique([row.supply for row in found])
-    labelled = [replace(row, supply=label) for row, label in zip(found, labels, strict=True)]
-    ruled = [(row, _rule_for(row, rules)) for row in labelled]
-    return tuple(_apply_rule(row, rule, thresholds) for row, rule in ruled if not (rule and rule.ignore))
+    ruled = [(row, label, _rule_for(row, label, rules)) for row, label in zip(found, labels, strict=True)]
+    return tuple(
+        _under_rule(row, label, rule, thresholds) for row, label, rule in ruled if not (rule and rule.ignore)
+    )
 
 
 def _supply_row(index: tuple[int, ...], cells: Cells, charset: int, colorants: Mapping[int, str]) -> SupplyRow:
@@ -358,16 +359,17 @@ def _with_makers_levels(
     )
 
 
-def _rule_for(row: SupplyRow, rules: Sequence[SupplyRule]) -> SupplyRule | None:
-    facts = {"kind": row.kind, "color": row.color, "description": row.description, "supply": row.supply}
+def _rule_for(row: SupplyRow, label: str, rules: Sequence[SupplyRule]) -> SupplyRule | None:
+    facts = {"kind": row.kind, "color": row.color, "description": row.description, "supply": label}
     return next((rule for rule in rules if rule.match.matches(**facts)), None)
 
 
-def _apply_rule(row: SupplyRow, rule: SupplyRule | None, thresholds: Thresholds) -> SupplyRow:
+def _under_rule(row: SupplyRow, label: str, rule: SupplyRule | None, thresholds: Thresholds) -> SupplyRow:
     if rule is None:
-        return replace(row, thresholds=thresholds)
+        return replace(row, supply=label, thresholds=thresholds)
     return replace(
         row,
+        supply=label,
         inverted=rule.invert,
         thresholds=rule.thresholds or thresholds,
         overridden=rule.thresholds is not None,

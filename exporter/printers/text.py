@@ -1,6 +1,7 @@
 """Text that devices send: untrusted octets in a doubtful charset, made fit for a label."""
 
 import codecs
+import functools
 import re
 
 from exporter.printers.names import CHARSETS
@@ -10,6 +11,8 @@ from exporter.text import MAX_LENGTH, tidy
 # Fewer octets or letters may be a name that looks so by chance.
 _HEX_DUMP = re.compile(r"[0-9A-Fa-f]{2}(?: [0-9A-Fa-f]{2}){4,}")
 _LETTERS_OF_TEXT = 3
+# Longer ones are not worth remembering.
+_USUAL_LENGTH = 255
 # In these an ASCII-looking octet string is not ASCII, so that a trial as UTF-8 would succeed wrongly.
 _SHIFTED = {"utf-16-be", "utf-16-le", "utf-16", "iso2022_jp"}
 
@@ -20,8 +23,16 @@ def clean(value: Value | None, mib_enum: int = 0) -> str:
     `mib_enum` is the charset the device declares (prtLocalizationCharacterSet, an IANA MIBenum). Declarations are
     often wrong, so what is valid UTF-8 is taken as that first; Latin-1 is the last resort and cannot fail.
     """
-    decoded = _decode(value, mib_enum) if isinstance(value, bytes) else value
-    return tidy(_undumped(decoded, mib_enum)) if isinstance(decoded, str) else ""
+    if not isinstance(value, bytes | str):
+        return ""
+    return _cleaned(value, mib_enum) if len(value) <= _USUAL_LENGTH else _cleaned.__wrapped__(value, mib_enum)
+
+
+@functools.lru_cache(maxsize=8192)
+def _cleaned(value: bytes | str, mib_enum: int) -> str:
+    """Clean a text that many printers may send, who then share it."""
+    text = _decode(value, mib_enum) if isinstance(value, bytes) else value
+    return tidy(_undumped(text, mib_enum))
 
 
 def _undumped(text: str, mib_enum: int) -> str:

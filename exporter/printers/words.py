@@ -1,5 +1,6 @@
 """What a supply is, in canonical English: from its type and colourant first, from its words where those are silent."""
 
+import functools
 import re
 
 from exporter.printers.names import SUPPLY_KINDS
@@ -46,15 +47,19 @@ _PART = re.compile(r"\b(?=[A-Z\d-]*[A-Z])(?=(?:[A-Z-]*\d){2})[A-Z\d]+(?:-[A-Z\d]
 _SHORTEST_PART = 5
 # Behind the digits, as in Kyocera's TK-8527K and Brother's TN-423BK.
 _PART_COLOR = re.compile(r"(?<=\d)(?:BK|[KCMY])$")
+# Like printers send the same words, and share what they mean; each is bounded by what `clean` leaves of a text.
+_remembered = functools.lru_cache(maxsize=4096)
 _PART_COLORS = {"BK": "black", "K": "black", "C": "cyan", "M": "magenta", "Y": "yellow"}
 
 
+@_remembered
 def kind_of(type_number: int, description: str) -> str:
     """Return the kind: by prtMarkerSuppliesType (RFC 3805), by words where that says "other" or nothing."""
     kind = SUPPLY_KINDS.get(type_number, "other")
     return kind if kind != "other" else _first(_KINDS, description) or "other"
 
 
+@_remembered
 def color_of(kind: str, colorant: str, description: str) -> str:
     """Return the colour: by prtMarkerColorantValue, else by words, else by part number; "" for kinds without one."""
     if kind not in _COLORED:
@@ -64,6 +69,7 @@ def color_of(kind: str, colorant: str, description: str) -> str:
     )
 
 
+@_remembered
 def name_of(kind: str, color: str, description: str) -> str:
     """Return canonical English such as `Black toner`; the device's own words only where the kind is other."""
     if kind == "other" and description:
@@ -71,6 +77,7 @@ def name_of(kind: str, color: str, description: str) -> str:
     return f"{color} {kind}".replace("_", " ").strip().capitalize()
 
 
+@_remembered
 def split_description(text: str) -> tuple[str, str]:
     """Return (description without the tails that change with each cartridge, part number or "")."""
     description = _SERIAL_TAIL.sub("", text)
@@ -81,6 +88,7 @@ def split_description(text: str) -> tuple[str, str]:
     return description.strip(" ;,") or text, parts[0] if parts else ""
 
 
+@_remembered
 def serial_of(text: str) -> str:
     """Return the serial number of the cartridge where a description ends with one, else ""."""
     found = _SERIAL.search(text)

@@ -367,6 +367,7 @@ class Client:
     async def _walk(self, root: str, repetitions: int, rows: list[Row], limit: int, known: Sequence[Row]) -> bool:
         """Add the rows to `rows`; return whether the agent ended the walk, and not one of our guards."""
         walk = self._opened().walk(root, repetitions)
+        above = f"{root}."
         last: tuple[int, ...] = ()
         octets = 0
         while page := await self._patiently(lambda: walk.page(self._timeout)):
@@ -374,7 +375,7 @@ class Client:
                 rows += page
                 break
             for oid, value in page:
-                key = tuple(map(int, oid.split(".")))
+                key = tuple(map(int, oid.removeprefix(above).split(".")))
                 octets += len(value) if isinstance(value, bytes | str) else 0
                 if key <= last or len(rows) >= limit or octets > MAX_OCTETS:
                     return False

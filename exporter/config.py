@@ -598,6 +598,8 @@ class Prometheus(Section):
             raise KeysError("user and password need each other", "user", "password", "password_file")
         if self.user and self.bearer_token:
             raise KeysError("give user and password, or bearer_token", "bearer_token", "bearer_token_file")
+        if (self.user or self.bearer_token) and any(name.lower() == "authorization" for name in self.headers):
+            raise KeysError("give an Authorization header, or user and password, or bearer_token", "headers")
         return self
 
 

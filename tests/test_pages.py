@@ -310,6 +310,11 @@ async def test_a_page_runs_no_script_and_is_neither_stored_nor_framed(path: str)
     assert " style=" not in page
 
 
+async def test_a_path_of_thousands_of_slashes_costs_no_large_page() -> None:
+    async with serving(FakeExporter()) as client, client.get("/a" * 3000, headers=HTML) as answer:
+        assert (answer.status, len(await answer.text()) < 20_000) == (404, True)
+
+
 async def test_the_style_may_be_kept_and_has_a_url_of_its_own_for_each_version() -> None:
     async with one_printer() as (exporter, _):
         (link,) = re.findall(r'href="(static/status.css\?\w+)"', await get(exporter, "/"))

@@ -34,6 +34,8 @@ _STYLE = hashlib.sha256(_STATIC["status.css"][1]).hexdigest()[:12]
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# Folders that a page which is not there leads back from; no page is so deep, and each link names them all.
+_DEEPEST = 16
 _HEADERS = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
 
 
@@ -206,7 +208,7 @@ def missing(pages: Pages) -> Middleware:
             if "text/html" not in request.headers.get("Accept", "") or request.path.startswith(api.PREFIX):
                 raise
             is_told = error.text != f"{error.status}: {error.reason}"
-            depth = request.rel_url.raw_path.count("/") - 1  # a slash within a name is no folder
+            depth = min(request.rel_url.raw_path.count("/") - 1, _DEEPEST)  # a slash within a name is no folder
             return await pages.missing((error.text or "").strip() if is_told else "", depth)
 
     return answer

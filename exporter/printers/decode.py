@@ -315,9 +315,7 @@ def _supply_rows(
     found = [_supply_row(index, cells, charset, colorants) for index, cells in rows]
     labels = unique([row.supply for row in found])
     ruled = [(row, label, _rule_for(row, label, rules)) for row, label in zip(found, labels, strict=True)]
-    return tuple(
-        _under_rule(row, label, rule, thresholds) for row, label, rule in ruled if not (rule and rule.ignore)
-    )
+    return tuple(_under_rule(row, label, rule, thresholds) for row, label, rule in ruled if not (rule and rule.ignore))
 
 
 def _supply_row(index: tuple[int, ...], cells: Cells, charset: int, colorants: Mapping[int, str]) -> SupplyRow:

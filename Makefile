@@ -26,7 +26,7 @@ demo: $(VENV)/.runtime
 	@$(BIN)/printcam-exporter demo
 
 test: $(VENV)/.dev servers $(GRAFANA)/node_modules $(BROWSER)/node_modules
-	$(BIN)/pytest --numprocesses=2 --dist=loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -59,8 +59,6 @@ def poll(
         for name, value in row.items()
     }
     alert_rows = rows("prtAlert", alerts or {})["prtAlert"]
-    if system and "sysUpTime" in system:
-        values["1.3.6.1.2.1.1.3.0"] = system["sysUpTime"]
     return snapshot(shape_of(tables, rules, system), values, alert_rows)
 
 

@@ -365,6 +365,7 @@ def test_what_has_not_moved_is_the_very_object_of_the_poll_before() -> None:
     assert second.pages == 12_346
     for part in ("supplies", "trays", "bins", "alerts"):
         assert getattr(second, part) is getattr(first, part), part
+    assert next_poll(printer_impressions_completed=12_346, printer_up_time=86_520) is second
     assert next_poll(printer_firmware_string_version="7").identity.firmware == "7"
 
 

@@ -182,6 +182,9 @@ async def test_after_the_first_poll_only_what_moves_is_asked_for() -> None:
         assert (second.supplies[0].ratio, second.pages) == (0.32, 4330)
         assert poll.uptime == 1001.0
         assert poll.requests == 2, "one GET of the values, one page of the alert table"
+        mib.set(uptime=100_200)
+        third, _ = await snapshot(one)
+        assert third is second, "an idle printer has nothing new to be judged"
         assert first > 10
 
 

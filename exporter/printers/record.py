@@ -17,12 +17,12 @@ CounterName: TypeAlias = tuple[str, str]
 
 FAILURE_REASONS = ("timeout", "refused", "resolve", "auth", "protocol", "deadline", "internal")
 NO_LIVES: Final[Mapping[str, Life]] = MappingProxyType({})
-# What is a level to hold: the share that is left, or a maker's word that it is nearly nothing.
-_TOLD = frozenset({Level.KNOWN, Level.LOW})
 MOMENTARY: Final[Mapping[str, Any]] = MappingProxyType(
     {"bins": (), "covers": (), "alerts": (), "errors": None, "state": None, "asleep": False}
 )
 """The fields of a snapshot that are true of the moment only, and what they are when that is over."""
+# What is a level to hold: the share that is left, or a maker's word that it is nearly nothing.
+_TOLD = frozenset({Level.KNOWN, Level.LOW})
 _APART = ("scans", "duplex", "large")
 _WRAP = 2**32 / 100
 _BOOT_TOLERANCE = 60.0

@@ -25,14 +25,16 @@ def clean(value: Value | None, mib_enum: int = 0) -> str:
     """
     if not isinstance(value, bytes | str):
         return ""
-    return _cleaned(value, mib_enum) if len(value) <= _USUAL_LENGTH else _cleaned.__wrapped__(value, mib_enum)
+    return _remembered(value, mib_enum) if len(value) <= _USUAL_LENGTH else _cleaned(value, mib_enum)
 
 
-@functools.lru_cache(maxsize=8192)
 def _cleaned(value: bytes | str, mib_enum: int) -> str:
-    """Clean a text that many printers may send, who then share it."""
     text = _decode(value, mib_enum) if isinstance(value, bytes) else value
     return tidy(_undumped(text, mib_enum))
+
+
+# Like printers send the same texts, and share what is made of them.
+_remembered = functools.lru_cache(maxsize=8192)(_cleaned)
 
 
 def _undumped(text: str, mib_enum: int) -> str:

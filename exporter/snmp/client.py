@@ -375,7 +375,7 @@ class Client:
                 rows += page
                 break
             for oid, value in page:
-                key = tuple(map(int, oid.removeprefix(above).split(".")))
+                key = tuple(map(int, oid.removeprefix(above).split(".")))  # what they share orders nothing
                 octets += len(value) if isinstance(value, bytes | str) else 0
                 if key <= last or len(rows) >= limit or octets > MAX_OCTETS:
                     return False

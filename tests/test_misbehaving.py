@@ -208,6 +208,24 @@ async def test_an_endless_walk_is_cut_off_and_costs_its_column_only(engine: Engi
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+async def test_a_ragged_alert_table_is_asked_for_again_when_the_structure_is(engine: EngineName) -> None:
+    severity, code = (oid(f"{M}.18.1.1.{column}.1.7") for column in (2, 7))
+
+    def trouble(request: Request, reply: bytes) -> Iterable[tuple[float, bytes]] | None:
+        if not is_walk(request) or request.oids[0] != ALERTS:
+            return None
+        behind = oid(f"{M}.19.1.0")
+        return [(0, rows(request, *((at, BASE[at]) for at in (severity, code)), (behind, Integer(0))))]
+
+    async with misbehaving(engine, only(trouble)) as peer:
+        for _ in range(2):
+            found = await peer.snapshot()
+            assert [alert.description for alert in found.alerts] == ["Close the front"]
+            await peer.snapshot()
+            peer.mib.set(uptime=5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("way", ["repeats", "goes back"])
 async def test_oids_that_do_not_increase_end_the_walk(engine: EngineName, way: str) -> None:
     def trouble(request: Request, reply: bytes) -> Iterable[tuple[float, bytes]] | None:

@@ -310,6 +310,12 @@ def rows(*numbers: int) -> list[Row]:
     return [(f"{ROOT}.9.1.{number}", number) for number in numbers]
 
 
+async def test_an_agent_that_answers_a_walk_with_its_root_loses_no_rows() -> None:
+    found = [(ROOT, 1), *rows(1, 2)]
+    client = await begun(FakeAgent(pages=lambda: [found]))
+    assert await client.walk(ROOT) == Walked(found, whole=True)
+
+
 async def test_a_walk_returns_the_rows_of_all_its_pages() -> None:
     agent = FakeAgent(pages=lambda: [rows(1, 2), rows(3)])
     client = await begun(agent)

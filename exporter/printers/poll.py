@@ -118,6 +118,7 @@ class PrinterPoller:
     async def _read_structure(self) -> tuple[_Memory, dict[str, Value]]:
         read_at = self._monotonic()
         self._ragged.clear()
+        self._known.clear()
         self._by_columns.clear()
         named, tables = await self._read_standard()
         if not decode.shows_printer(tables) and await self._client.find_context(mib.PRINTER):

@@ -367,7 +367,7 @@ class Client:
     async def _walk(self, root: str, repetitions: int, rows: list[Row], limit: int, known: Sequence[Row]) -> bool:
         """Add the rows to `rows`; return whether the agent ended the walk, and not one of our guards."""
         walk = self._opened().walk(root, repetitions)
-        above = f"{root}."
+        above = f"{root.rpartition('.')[0]}."
         last: tuple[int, ...] = ()
         octets = 0
         while page := await self._patiently(lambda: walk.page(self._timeout)):

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from exporter.ipp.codec import Attributes
 from exporter.printers import names, words
 from exporter.printers.ipp.values import Row, Rows, by_index, by_label, fields, integers, label, number, octets, texts
+from exporter.text import tidy
 
 # PrtMarkerSuppliesTypeTC of the IANA-PRINTER-MIB.
 _TYPES = {
@@ -97,7 +98,8 @@ def _markers(attributes: Attributes) -> list[Row]:
 
 def _marker(level: int | None, low: int | None, name: str | None, kind: str | None, color: str | None) -> Row:
     type_number = label(_TYPE_NUMBERS, kind)
-    fills = words.kind_of(type_number or 0, f"{name} {kind}").startswith("waste") and not low
+    said = tidy(f"{name or ''} {kind or ''}")
+    fills = words.kind_of(type_number or 0, said).startswith("waste") and not low
     return {
         "prtMarkerSuppliesType": type_number,
         "prtMarkerSuppliesDescription": octets(name or kind or ""),

@@ -1,13 +1,14 @@
 """What a scrape of a fleet costs, beside Debian's prometheus-snmp-exporter on the same agents in the same run.
 
-    python benchmarks/fleet.py --counts 10 100 1000 --profile large --printing 0.1
-    python benchmarks/fleet.py --counts 10 100 1000 10000 --profile typical --no-peer    # the growth curve
+    python benchmarks/fleet.py --counts 10 100 1000 --profile large --printing 0 0.1
+    python benchmarks/fleet.py --counts 10 100 1000 10000 --profile typical --printing 0.1 --no-peer  # growth
 
 Both exporters run at once, each on a fleet of like printers of its own, and are scraped in turns. Figures are of the
 exporter's process alone: CPU a printer and wall time of the first scrape, in which this exporter reads the structure
 of every printer, and the median of the later ones; requests that the agents answered; peak memory; series. A ratio is
 the median of the ratios of neighbouring scrapes. What the peer is asked for is in peer-snmp.yml. A share of the
 printers prints a page a second, so that a counter and a level move between any two scrapes; the others stand idle.
+Each fleet is measured with each of the shares.
 """
 
 import argparse
@@ -37,6 +38,7 @@ _PEER_LIMIT = 10.0
 _SETTLE = 0.05
 _COLUMNS = (
     "printers",
+    "printing",
     "exporter",
     "up",
     "first: CPU ms",
@@ -85,7 +87,7 @@ class Result:
 class Comparison:
     """The exporters on fleets of one shape: this one, and the peer where there is one; rates are the agents'."""
 
-    count: int
+    shape: Shape
     own: Sequence[Result]
     peer: Result | None
     get_rate: float
@@ -106,7 +108,11 @@ def main() -> int:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
-        shapes = [Shape(count, options.profile, options.dead, options.printing) for count in options.counts]
+        shapes = [
+            Shape(count, options.profile, options.dead, printing)
+            for count in options.counts
+            for printing in options.printing
+        ]
         comparisons = [_compare(shape, options) for shape in shapes]
     except KeyboardInterrupt:
         return 130
@@ -120,7 +126,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--profile", choices=("large", "typical"), default="large", help="15 or 5 supplies [large]")
     parser.add_argument("--scrapes", type=int, default=5, help="scrapes after the first [5]")
     parser.add_argument("--dead", type=float, default=0.0, help="share of printers that never answer [0]")
-    parser.add_argument("--printing", type=float, default=0.1, help="share of printers that print all the time [0.1]")
+    parser.add_argument(
+        "--printing",
+        type=float,
+        nargs="+",
+        default=[0.0, 0.1],
+        metavar="SHARE",
+        help="that prints all the time [0 0.1]",
+    )
     parser.add_argument("--pysnmp", action="store_true", help="this exporter with its portable engine, too")
     parser.add_argument("--no-peer", action="store_true", help="leave prometheus-snmp-exporter out")
     return parser.parse_args()
@@ -147,7 +160,7 @@ def _compare(shape: Shape, options: argparse.Namespace) -> Comparison:
             for exporter, (first, *later) in zip(exporters, zip(*turns, strict=True), strict=True)
         ]
     other = results.pop() if has_peer else None
-    return Comparison(shape.count, results, other, *rates)
+    return Comparison(shape, results, other, *rates)
 
 
 def _limit(exporter: Exporter) -> float:
@@ -174,14 +187,13 @@ def _round(exporter: Exporter, scraper: Scraper) -> Round:
 
 
 def _print(comparisons: Sequence[Comparison], options: argparse.Namespace) -> None:
-    shares = f"{options.dead:.0%} dead, {options.printing:.0%} printing"
-    title = f"profile {options.profile}, {options.scrapes} later scrapes, {shares}"
+    title = f"profile {options.profile}, {options.scrapes} later scrapes, {options.dead:.0%} dead"
     table = Table(title=title, caption=_CAPTION)
     for column in _COLUMNS:
         table.add_column(column, justify="left" if column == "exporter" else "right", no_wrap=True)
     for comparison in comparisons:
         _add_rows(table, comparison, options)
-    console = Console(width=190, highlight=False)
+    console = Console(width=200, highlight=False)
     console.print(table)
     for comparison in comparisons:
         _print_rates(console, comparison)
@@ -189,19 +201,20 @@ def _print(comparisons: Sequence[Comparison], options: argparse.Namespace) -> No
         if comparison.peer:
             own, other = comparison.own[0], comparison.peer
             cpu_ratio, requests = _ratio(own, other, _cpu), _ratio(own, other, _requests)
-            console.print(f"ratio cpu {cpu_ratio:.2f} requests {requests:.2f} printers {comparison.count}")
+            of = f"printers {comparison.shape.count} printing {comparison.shape.printing:.0%}"
+            console.print(f"ratio cpu {cpu_ratio:.2f} requests {requests:.2f} {of}")
 
 
 def _add_rows(table: Table, comparison: Comparison, options: argparse.Namespace) -> None:
-    other = comparison.peer
+    shape, other = comparison.shape, comparison.peer
     for result in (*comparison.own, *([other] if other else [])):
-        table.add_row(f"{comparison.count}", *_cells(comparison.count, result))
+        table.add_row(f"{shape.count}", f"{shape.printing:.0%}", *_cells(shape.count, result))
     if other:
         for result in comparison.own:
             ratios = [f"{_ratio(result, other, figure):.2f}x" for figure in (_cpu, _requests, _wall)]
-            table.add_row("", result.name.replace("printcam-exporter", "ratio"), *[""] * 4, *ratios)
+            table.add_row("", "", result.name.replace("printcam-exporter", "ratio"), *[""] * 4, *ratios)
     elif not options.no_peer:
-        table.add_row("", "peer not installed")
+        table.add_row("", "", "peer not installed")
     table.add_section()
 
 
@@ -228,7 +241,7 @@ def _print_rates(console: Console, comparison: Comparison) -> None:
     """Say what the agents can answer; warn where an exporter asked for more than half of it."""
     limits = (comparison.get_rate, comparison.bulk_rate)
     what = f"{limits[0]:.0f} GET of 20 objects or {limits[1]:.0f} GETBULK of 25 rows"
-    console.print(f"{comparison.count} agents answer {what} a second")
+    console.print(f"{comparison.shape.count} agents answer {what} a second")
     results = [(result, limits[0]) for result in comparison.own]
     for result, limit in (*results, *([(comparison.peer, limits[1])] if comparison.peer else [])):
         share = result.median(_rate) / limit

@@ -15,7 +15,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from tests.support import history, printed
-from tests.support.prometheus import LOOK_BACK, PROMETHEUS, RULES, Prometheus, prometheus, seed
+from tests.support.prometheus import LOOK_BACK, PROMETHEUS, RULES, Prometheus, prometheus, prometheus_with, seed
 
 NO_WALKS = "PRINTCAM_WALKS names no folder of recordings"
 
@@ -54,19 +54,14 @@ def doubled(history_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """The same with each series from a second exporter too."""
     folder = tmp_path_factory.mktemp("doubled")
     shutil.copytree(history_data, folder / "data")
-    seed(folder, map(history.of_second_exporter, history.office()))
-    with prometheus(folder, options=LOOK_BACK) as server:
+    with prometheus_with(folder, map(history.of_second_exporter, history.office()), LOOK_BACK) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus with page counters of which every page is known, as of `printed.NOW`."""
-    if PROMETHEUS is None:
-        pytest.skip("prometheus is not installed")
-    folder = tmp_path_factory.mktemp("fleet")
-    seed(folder, printed.fleet())
-    with prometheus(folder) as server:
+    with prometheus_with(tmp_path_factory.mktemp("fleet"), printed.fleet()) as server:
         yield server
 
 

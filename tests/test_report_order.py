@@ -14,7 +14,7 @@ from exporter.reports.printed import ReportError
 from exporter.reports.prometheus import Client
 from tests.support import history
 from tests.support.history import END
-from tests.support.prometheus import LOOK_BACK, PROMETHEUS, Prometheus, prometheus, seed
+from tests.support.prometheus import LOOK_BACK, Prometheus, prometheus_with
 from tests.support.questions import questions, values_at_first
 
 ZONE = ZoneInfo("Europe/Berlin")
@@ -35,11 +35,8 @@ def office(request: pytest.FixtureRequest) -> Prometheus:
 @pytest.fixture(scope="module")
 def without_rules(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """The supplies of the office without what is recorded of them."""
-    if PROMETHEUS is None:
-        pytest.skip("prometheus is not installed")
-    folder = tmp_path_factory.mktemp("without-rules")
-    seed(folder, (series for series in history.office() if series.name.startswith("printer_supply")))
-    with prometheus(folder, options=LOOK_BACK) as server:
+    series = (series for series in history.office() if series.name.startswith("printer_supply"))
+    with prometheus_with(tmp_path_factory.mktemp("without-rules"), series, LOOK_BACK) as server:
         yield server
 
 

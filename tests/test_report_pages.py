@@ -15,7 +15,7 @@ from exporter.reports.remembered import Remembered
 from exporter.reports.usage import usage_report
 from tests.support import history, printed
 from tests.support.printed import LATE, NOW, ZONE, at
-from tests.support.prometheus import PROMETHEUS, Prometheus, prometheus, seed
+from tests.support.prometheus import Prometheus, prometheus_with
 from tests.support.victoria import VICTORIA_METRICS, fill, victoria_metrics
 
 
@@ -28,8 +28,7 @@ def any_store(
     if request.param == "prometheus":
         yield fleet
     elif request.param == "two exporters":
-        seed(folder, (each for one in printed.fleet() for each in printed.twice(one)))
-        with prometheus(folder) as server:
+        with prometheus_with(folder, (each for one in printed.fleet() for each in printed.twice(one))) as server:
             yield server
     elif VICTORIA_METRICS is None:
         pytest.skip("victoria-metrics is not installed")
@@ -119,11 +118,7 @@ async def test_months_together_are_what_their_days_are(any_store: Prometheus) ->
 @pytest.fixture(scope="module")
 def shown_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Printers whose counter is shown on for a while after they were last heard."""
-    if PROMETHEUS is None:
-        pytest.skip("prometheus is not installed")
-    folder = tmp_path_factory.mktemp("shown-on")
-    seed(folder, printed.shown_on())
-    with prometheus(folder) as server:
+    with prometheus_with(tmp_path_factory.mktemp("shown-on"), printed.shown_on()) as server:
         yield server
 
 
@@ -141,8 +136,7 @@ async def test_an_engine_that_two_names_show_at_a_time_counts_each_page_once(sho
 
 
 async def test_a_board_that_nobody_noticed_counts_as_no_pages(tmp_path: Path) -> None:
-    seed(tmp_path, printed.astray())
-    with prometheus(tmp_path) as server:
+    with prometheus_with(tmp_path, printed.astray()) as server:
         months = await counted(server, *some("2026-10-01", "2026-12-01"))
     ten = 10 * hours(BEGIN, NOW)
     # The first reading comes 30 seconds after the beginning, the last one 270 before the end.

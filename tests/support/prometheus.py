@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.support import history
@@ -137,6 +138,18 @@ def seed(folder: Path, series: Iterable[history.Series], rules: Iterable[Path] =
             made = [found for name, rule in ready.items() for found in _made(server, name, rule)]
         _backfill(folder, made)
         recorded = {name: rule for name, rule in recorded.items() if name not in ready}
+
+
+@contextmanager
+def prometheus_with(
+    folder: Path, series: Iterable[history.Series], options: Sequence[str] = ()
+) -> Iterator[Prometheus]:
+    """Run a server that has these series beside the data in `folder`; skips where none is installed."""
+    if PROMETHEUS is None:
+        pytest.skip("prometheus is not installed")
+    seed(folder, series)
+    with prometheus(folder, options=options) as server:
+        yield server
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,21 +34,17 @@ class LineWriter:
     def add_labelled(self, family: Family, value: float, labels: str) -> None:
         """Add one sample under labels that are already written out."""
         both = f"{self._labels},{labels}" if labels and self._labels else self._labels or labels
-        self._lines.setdefault(family, []).append(f"{series(family, both)} {format_value(value)}\n")
+        self._lines.setdefault(family, []).append(line(family, both, value))
 
     def lines(self) -> dict[Family, bytes]:
         """Return what was collected."""
         return {family: "".join(lines).encode() for family, lines in self._lines.items()}
 
 
-def series(family: Family, labels: str) -> str:
-    """Return a line up to its value, from labels that are written out."""
-    return f"{family.name}{{{labels}}}" if labels else family.name
-
-
-def line(name: str, value: float) -> bytes:
-    """Return the line of a sample of this series."""
-    return f"{name} {format_value(value)}\n".encode()
+def line(family: Family, labels: str, value: float) -> str:
+    """Return the line of a sample, from labels that are written out."""
+    name = f"{family.name}{{{labels}}}" if labels else family.name
+    return f"{name} {format_value(value)}\n"
 
 
 def format_value(value: float) -> str:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from exporter.config import Origin, Printer, Thresholds
 from exporter.memo import Memo
 from exporter.metrics import families as f
-from exporter.metrics.lines import Lines, LineWriter, label_pairs, line, series
+from exporter.metrics.lines import Lines, LineWriter, label_pairs, line
 from exporter.printers.lifecycle import AlertCount, Life
 from exporter.printers.model import Alert, Bin, Counters, Identity, Level, Supply, SupplyRow, Tray
 from exporter.printers.names import ERROR_BITS, PRINTER_STATES
@@ -48,7 +48,6 @@ class Renderer:
         self.printer = printer
         self._labels = Memo(lambda address: label_pairs((("printer", printer.name), *place(address))))
         self._written: dict[Write, Memo[..., Lines]] = {}
-        self._restless = Memo(lambda labels: tuple((family, series(family, labels)) for family in _RESTLESS_FAMILIES))
         self._steady: tuple[object, ...] = ()
         self._steady_lines: Lines = {}
 
@@ -61,9 +60,8 @@ class Renderer:
         if steady != self._steady:
             self._steady_lines = self._write_all(labels, _steady_parts(self.printer, record))
             self._steady = steady
-        restless = zip(self._restless(labels), _restless_values(record), strict=False)
-        moved = {family: line(name, value) for (family, name), value in restless if value is not None}
-        return {**self._steady_lines, **moved}
+        moved = ((family, value) for family, value in _restless(record) if value is not None)
+        return {**self._steady_lines, **{family: line(family, labels, value).encode() for family, value in moved}}
 
     def _write_all(self, labels: str, parts: Iterable[Part]) -> Lines:
         lines: dict[f.Family, bytes] = {}
@@ -85,16 +83,16 @@ def _lines(write: Write, labels: str, *inputs: object) -> Lines:
     return writer.lines()
 
 
-_RESTLESS_FAMILIES = (f.LAST_SUCCESS, f.BOOT, f.UP, f.POLL_DURATION, f.POLL_REQUESTS, f.POLLS, f.POLL_FAULTS)
-"""Of one sample each, which is written anew with each poll."""
-
-
-def _restless_values(record: Record) -> tuple[float | None, ...]:
-    """Return the values of those families; before the first poll, only the first ones have any."""
-    kept, poll = (record.last_success, record.boot), record.poll
-    if poll is None:
-        return kept
-    return *kept, int(bool(record.up)), poll.duration, poll.requests, record.polls, record.faults
+def _restless(record: Record) -> Iterator[tuple[f.Family, float | None]]:
+    """Yield what is written anew with each poll: families of one sample, with its value where it is known."""
+    yield f.LAST_SUCCESS, record.last_success
+    yield f.BOOT, record.boot
+    if record.poll:
+        yield f.UP, int(bool(record.up))
+        yield f.POLL_DURATION, record.poll.duration
+        yield f.POLL_REQUESTS, record.poll.requests
+        yield f.POLLS, record.polls
+        yield f.POLL_FAULTS, record.faults
 
 
 def _steady_parts(printer: Printer, record: Record) -> Iterator[Part]:

@@ -170,12 +170,12 @@ class PrinterPoller:
             return found
         known, rows = self._known.pop(table.name, _NO_ROWS)
         walked = await self._client.walk(table.entry, known=known)
-        is_known = walked.whole and walked.rows == known
+        is_known = bool(known) and walked.whole and walked.rows == known
         found = rows if is_known else decode.table_rows(table, walked.rows)
         if not walked.whole:
             self._by_columns.add(table.name)
             found = await self._columns(table)
-        elif not (is_known and known) and self._is_doubtful(table, found):
+        elif not is_known and self._is_doubtful(table, found):
             self._ragged.add(table.name)
             found = decode.merge_rows(found, await self._columns(table, gently=True))
         elif table in mib.POLLED_TABLES:

@@ -203,7 +203,7 @@ def _silent_status(record: Record, is_offline: bool, *, excused: bool) -> str:
 
 
 def lasting(snapshot: Snapshot) -> Snapshot:
-    """Drop what was true of the moment; it must not come back when an expected_off window begins."""
+    """Drop what was true of the moment only; it must not come back when an expected_off window begins."""
     return replace(snapshot, **MOMENTARY)
 
 

@@ -71,12 +71,7 @@ _KINDS_OF_CODE = {
 def supply_statuses(snapshot: Snapshot) -> dict[str, Severity | None]:
     """Return each supply's status by label; None where neither level nor alert nor bit tells."""
     spoken = _spoken(snapshot)
-    return {supply.row.supply: _status(supply, spoken.get(supply.row.row)) for supply in snapshot.supplies}
-
-
-def _status(supply: Supply, spoken: Severity | None) -> Severity | None:
-    level = level_status(supply)
-    return level if spoken is None else _worst(level, spoken)
+    return {supply.row.supply: _worst(level_status(supply), spoken.get(supply.row.row)) for supply in snapshot.supplies}
 
 
 def without_ghosts(snapshot: Snapshot, filled: Collection[str]) -> Snapshot:

@@ -47,9 +47,9 @@ _PART = re.compile(r"\b(?=[A-Z\d-]*[A-Z])(?=(?:[A-Z-]*\d){2})[A-Z\d]+(?:-[A-Z\d]
 _SHORTEST_PART = 5
 # Behind the digits, as in Kyocera's TK-8527K and Brother's TN-423BK.
 _PART_COLOR = re.compile(r"(?<=\d)(?:BK|[KCMY])$")
+_PART_COLORS = {"BK": "black", "K": "black", "C": "cyan", "M": "magenta", "Y": "yellow"}
 # Like printers send the same words, and share what they mean; each is short, as `clean` leaves a text.
 _remembered = functools.lru_cache(maxsize=4096)
-_PART_COLORS = {"BK": "black", "K": "black", "C": "cyan", "M": "magenta", "Y": "yellow"}
 
 
 @_remembered

@@ -236,8 +236,7 @@ class Client:
         start = 0
         while start < len(oids):
             chunk = oids[start : start + self.learnt.chunk]
-            answer = await self._get_chunk(chunk)
-            found = found | answer if found else answer
+            found |= await self._get_chunk(chunk)
             start += len(chunk)
         return found
 
@@ -371,7 +370,7 @@ class Client:
         last: tuple[int, ...] = ()
         octets = 0
         while page := await self._patiently(lambda: walk.page(self._timeout)):
-            if repetitions > len(known) and (page == known or _oids(page) == _oids(known)):
+            if repetitions > len(known) and _oids(page) == _oids(known):
                 rows += page
                 break
             for oid, value in page:

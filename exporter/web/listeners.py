@@ -13,6 +13,8 @@ from typing import Any, Self, TypeAlias
 
 from aiohttp import web
 
+from exporter.configtypes import bracketed
+
 log = logging.getLogger(__name__)
 
 UNIX = "unix:"
@@ -149,7 +151,7 @@ def name_of(listener: socket.socket) -> str:
     if listener.family == socket.AF_UNIX:
         return f"{UNIX}{name}"
     host, port = name[:2]
-    return f"[{host}]:{port}" if listener.family == socket.AF_INET6 else f"{host}:{port}"
+    return f"{bracketed(host)}:{port}"
 
 
 class PerConnection(ssl.SSLContext):

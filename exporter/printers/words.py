@@ -69,7 +69,6 @@ def color_of(kind: str, colorant: str, description: str) -> str:
     )
 
 
-@_remembered
 def name_of(kind: str, color: str, description: str) -> str:
     """Return canonical English such as `Black toner`; the device's own words only where the kind is other."""
     if kind == "other" and description:
@@ -77,7 +76,6 @@ def name_of(kind: str, color: str, description: str) -> str:
     return f"{color} {kind}".replace("_", " ").strip().capitalize()
 
 
-@_remembered
 def split_description(text: str) -> tuple[str, str]:
     """Return (description without the tails that change with each cartridge, part number or "")."""
     description = _SERIAL_TAIL.sub("", text)
@@ -88,7 +86,6 @@ def split_description(text: str) -> tuple[str, str]:
     return description.strip(" ;,") or text, parts[0] if parts else ""
 
 
-@_remembered
 def serial_of(text: str) -> str:
     """Return the serial number of the cartridge where a description ends with one, else ""."""
     found = _SERIAL.search(text)
